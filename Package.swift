@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+
+/// The rows of the module map in Docs/ARCHITECTURE.md, lowest first; a test compares every import with it.
+let modules: [Target] = [
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CPlatform"),
+    .target(name: "Base", dependencies: ["CZstd", "CZlib", "CPlatform", logging, metrics], swiftSettings: settings),
+    .target(name: "SQLiteKit", dependencies: ["Base", "CSQLite"], swiftSettings: settings),
+    .target(name: "Columnar", dependencies: ["Base"], swiftSettings: settings),
+    .target(name: "Storage", dependencies: ["Base"], swiftSettings: settings),
+    .target(name: "Avro", dependencies: ["Base", "Columnar"], swiftSettings: settings),
+    .target(name: "Parquet", dependencies: ["Base", "Columnar"], swiftSettings: settings),
+    .target(
+        name: "Iceberg", dependencies: ["Base", "Columnar", "Storage", "Avro", "Parquet"], swiftSettings: settings),
+    .target(
+        name: "Catalog", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit"],
+        swiftSettings: settings),
+    .target(
+        name: "Query", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog", "SQLiteKit"],
+        swiftSettings: settings),
+    .target(
+        name: "Ingest", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "Catalog"],
+        swiftSettings: settings),
+    .target(
+        name: "Maintenance", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog"],
+        swiftSettings: settings),
+    .target(
+        name: "Server",
+        dependencies: [
+            "Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
+            .product(name: "Hummingbird", package: "hummingbird"),
+        ],
+        swiftSettings: settings),
+    .executableTarget(
+        name: "firn",
+        dependencies: [
+            "Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
+            "Server",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        swiftSettings: settings),
+    .target(name: "TestSupport", dependencies: ["Base", "Columnar", "Storage"], swiftSettings: settings),
+]
+
+let tests: [Target] = [
+    .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: settings)
+]
+
+let package = Package(
+    name: "firn",
+    products: [.executable(name: "firn", targets: ["firn"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    ],
+    targets: modules + tests,
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,77 @@
+import CZlib
+
+/// DEFLATE through the system's zlib, in the two wrappings Firn meets: raw (Avro's `deflate`) and gzip.
+public enum Deflate {
+    public enum Wrapping: Int32, Sendable {
+        /// RFC 1951, no header.
+        case raw = -15
+        /// RFC 1952; several members in a row are one stream.
+        case gzip = 31
+    }
+
+    public static func compress(_ input: [UInt8], wrapping: Wrapping, level: Int32 = 6) throws(FirnError) -> [UInt8] {
+        var stream = z_stream()
+        let opened = deflateInit2_(
+            &stream, level, Z_DEFLATED, wrapping.rawValue, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+            Int32(MemoryLayout<z_stream>.size))
+        guard opened == Z_OK else { throw FirnError(.internal, "deflate_failed", "zlib could not start: code \(opened)") }
+        defer { deflateEnd(&stream) }
+        var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(input.count))))
+        let code = input.withUnsafeBufferPointer { source in
+            output.withUnsafeMutableBufferPointer { sink in
+                stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress)
+                stream.avail_in = UInt32(source.count)
+                stream.next_out = sink.baseAddress
+                stream.avail_out = UInt32(sink.count)
+                return deflate(&stream, Z_FINISH)
+            }
+        }
+        guard code == Z_STREAM_END else { throw FirnError(.internal, "deflate_failed", "zlib stopped with code \(code)") }
+        output.removeLast(output.count - Int(stream.total_out))
+        return output
+    }
+
+    /// Inflates the whole input; never holds more than `limit` bytes of output.
+    ///
+    /// Throws `.limitExceeded` (`decompressed_too_large`), or `.corrupted` (`bad_deflate`, `truncated_deflate`).
+    public static func decompress(_ input: [UInt8], wrapping: Wrapping, limit: Int) throws(FirnError) -> [UInt8] {
+        var stream = z_stream()
+        let opened = inflateInit2_(&stream, wrapping.rawValue, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        guard opened == Z_OK else { throw FirnError(.internal, "inflate_failed", "zlib could not start: code \(opened)") }
+        defer { inflateEnd(&stream) }
+        var output: [UInt8] = []
+        var consumed = 0
+        while true {
+            let start = output.count
+            let step = min(max(65536, input.count * 2, start), limit + 1 - start)
+            output.append(contentsOf: repeatElement(0, count: step))
+            let code = input.withUnsafeBufferPointer { source in
+                output.withUnsafeMutableBufferPointer { sink in
+                    let chunk = min(source.count - consumed, 1 << 30)
+                    stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress.map { $0 + consumed })
+                    stream.avail_in = UInt32(chunk)
+                    stream.next_out = sink.baseAddress! + start
+                    stream.avail_out = UInt32(step)
+                    let code = inflate(&stream, Z_NO_FLUSH)
+                    consumed += chunk - Int(stream.avail_in)
+                    return code
+                }
+            }
+            output.removeLast(Int(stream.avail_out))
+            guard output.count <= limit else {
+                throw FirnError(.limitExceeded, "decompressed_too_large", "compressed data expands past \(limit) bytes")
+            }
+            if code == Z_STREAM_END {
+                guard wrapping == .gzip, consumed < input.count else { return output }
+                inflateReset(&stream)
+                continue
+            }
+            guard code == Z_OK || code == Z_BUF_ERROR else {
+                throw FirnError(.corrupted, "bad_deflate", "compressed data is damaged: zlib code \(code)")
+            }
+            if consumed == input.count && output.count == start {
+                throw FirnError(.corrupted, "truncated_deflate", "compressed data ends too early")
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+/// A type of the Iceberg type system.
+///
+/// Spec: https://iceberg.apache.org/spec/#schemas-and-data-types
+public indirect enum DataType: Hashable, Sendable {
+    case boolean
+    /// 32-bit signed.
+    case int
+    /// 64-bit signed.
+    case long
+    case float
+    case double
+    /// `precision` 1 to 38 digits, `scale` 0 to precision.
+    case decimal(precision: Int, scale: Int)
+    /// Days from 1970-01-01.
+    case date
+    /// Microseconds from midnight.
+    case time
+    /// Microseconds from 1970-01-01T00:00:00, without a zone.
+    case timestamp
+    /// Microseconds from 1970-01-01T00:00:00Z.
+    case timestamptz
+    case string
+    case uuid
+    case fixed(Int)
+    case binary
+    case structure(StructType)
+    case list(ListType)
+    case map(MapType)
+
+    public var isPrimitive: Bool {
+        switch self {
+        case .structure, .list, .map: false
+        default: true
+        }
+    }
+}
+
+public struct StructType: Hashable, Sendable {
+    public var fields: [Field]
+
+    public init(fields: [Field]) { self.fields = fields }
+
+    public func field(named name: String) -> Field? { fields.first { $0.name == name } }
+    public func field(id: Int) -> Field? { fields.first { $0.id == id } }
+}
+
+public struct ListType: Hashable, Sendable {
+    public var elementId: Int
+    public var element: DataType
+    public var elementRequired: Bool
+
+    public init(elementId: Int, element: DataType, elementRequired: Bool) {
+        self.elementId = elementId
+        self.element = element
+        self.elementRequired = elementRequired
+    }
+}
+
+/// Keys are always required.
+public struct MapType: Hashable, Sendable {
+    public var keyId: Int
+    public var key: DataType
+    public var valueId: Int
+    public var value: DataType
+    public var valueRequired: Bool
+
+    public init(keyId: Int, key: DataType, valueId: Int, value: DataType, valueRequired: Bool) {
+        self.keyId = keyId
+        self.key = key
+        self.valueId = valueId
+        self.value = value
+        self.valueRequired = valueRequired
+    }
+}
+
+/// A named, numbered column or nested member. The id, not the name, identifies it for ever.
+public struct Field: Hashable, Sendable {
+    public var id: Int
+    public var name: String
+    public var required: Bool
+    public var type: DataType
+    public var doc: String?
+
+    public init(id: Int, name: String, required: Bool, type: DataType, doc: String? = nil) {
+        self.id = id
+        self.name = name
+        self.required = required
+        self.type = type
+        self.doc = doc
+    }
+}
