@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CPlatformScan.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif

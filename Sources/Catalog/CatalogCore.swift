@@ -1,0 +1,54 @@
+import Base
+import Iceberg
+import Storage
+import Synchronization
+
+/// What the warehouse and its committers share.
+final class CatalogCore: Sendable {
+    let directory: String
+    let database: CatalogDatabase
+    let store: any ObjectStore
+    let environment: Environment
+    let ledger: FileLedger
+    private let metadata = Mutex(MetadataCache())
+
+    init(directory: String, environment: Environment, store: any ObjectStore, create: Bool) throws {
+        self.directory = directory
+        self.environment = environment
+        self.store = store
+        database = try CatalogDatabase(
+            path: directory + "/catalog.db", create: create, nowMs: environment.clock.nowMs())
+        ledger = FileLedger(
+            database: database, store: store, environment: environment, ownersDirectory: directory + "/wal/owners")
+    }
+
+    var nowMs: Int64 { environment.clock.nowMs() }
+
+    /// The metadata in a metadata file; files never change, so a parsed one is kept.
+    func loadMetadata(_ location: String) throws -> TableMetadata {
+        if let cached = metadata.withLock({ $0[location] }) { return cached }
+        let parsed = try TableMetadata.parse(try store.get(location), source: location)
+        remember(parsed, at: location)
+        return parsed
+    }
+
+    func remember(_ parsed: TableMetadata, at location: String) {
+        metadata.withLock { $0.insert(parsed, at: location) }
+    }
+}
+
+/// The most recently added metadata files.
+private struct MetadataCache {
+    /// Enough for the tables a server writes at a time, old files of the same tables included.
+    private static let entriesMax = 64
+    private var entries: [String: TableMetadata] = [:]
+    private var order: [String] = []
+
+    subscript(_ location: String) -> TableMetadata? { entries[location] }
+
+    mutating func insert(_ metadata: TableMetadata, at location: String) {
+        guard entries.updateValue(metadata, forKey: location) == nil else { return }
+        order.append(location)
+        if order.count > Self.entriesMax { entries[order.removeFirst()] = nil }
+    }
+}

@@ -1,0 +1,133 @@
+import SQLiteKit
+
+/// The catalog's schema, step by step. The text of each step is a file of `Schemas/catalog`; a test compares them.
+enum CatalogSchema {
+    static let migrations = Migrations([
+        Migrations.Migration(name: "0001-iceberg", sql: iceberg),
+        Migrations.Migration(name: "0002-commit-state", sql: commitState),
+        Migrations.Migration(name: "0003-maintenance", sql: maintenance),
+    ])
+
+    private static let iceberg = """
+        -- The tables every Iceberg SQL catalog shares (Java JdbcCatalog schema version V1, PyIceberg SqlCatalog).
+        -- Column order, names and types are theirs; IF NOT EXISTS because one of them may have created the file.
+        CREATE TABLE IF NOT EXISTS iceberg_tables (
+            catalog_name VARCHAR(255) NOT NULL,
+            table_namespace VARCHAR(255) NOT NULL,
+            table_name VARCHAR(255) NOT NULL,
+            metadata_location VARCHAR(1000),
+            previous_metadata_location VARCHAR(1000),
+            iceberg_type VARCHAR(5),
+            PRIMARY KEY (catalog_name, table_namespace, table_name)
+        );
+
+        CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
+            catalog_name VARCHAR(255) NOT NULL,
+            namespace VARCHAR(255) NOT NULL,
+            property_key VARCHAR(255) NOT NULL,
+            property_value VARCHAR(1000) NOT NULL,
+            PRIMARY KEY (catalog_name, namespace, property_key)
+        );
+
+        """
+
+    private static let commitState = """
+        -- What changes in the same transaction as a table's metadata pointer. Tables are known by their Iceberg UUID, so
+        -- that a rename keeps the state and a new table under an old name starts without any.
+
+        -- Everything in the log up to `position` is in the table.
+        CREATE TABLE firn_log_positions (
+            table_uuid TEXT NOT NULL PRIMARY KEY,
+            position INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- The last committed batch of each producer and the answer it was given.
+        CREATE TABLE firn_producers (
+            table_uuid TEXT NOT NULL,
+            producer TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            accepted INTEGER NOT NULL,
+            answer BLOB NOT NULL,
+            PRIMARY KEY (table_uuid, producer)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Committed requests that carried an idempotency key, until they are forgotten by age.
+        CREATE TABLE firn_idempotency_keys (
+            table_uuid TEXT NOT NULL,
+            key TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            created_ms INTEGER NOT NULL,
+            answer BLOB NOT NULL,
+            PRIMARY KEY (table_uuid, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX firn_idempotency_keys_by_age ON firn_idempotency_keys (created_ms);
+
+        -- Counts the transactions that only make an unclear commit definite.
+        CREATE TABLE firn_settlements (
+            one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+            settled INTEGER NOT NULL
+        ) STRICT;
+
+        -- Processes that record files. An owner is alive while the lock on DIR/wal/owners/<id>.lock is held.
+        CREATE TABLE firn_owners (
+            id TEXT NOT NULL PRIMARY KEY,
+            pid INTEGER NOT NULL,
+            started_ms INTEGER NOT NULL,
+            recovered_ms INTEGER
+        ) STRICT, WITHOUT ROWID;
+
+        -- Files that are on disk or may be, and that no table's current metadata reaches. Docs/formats/ledger.md.
+        CREATE TABLE firn_ledger (
+            path TEXT NOT NULL PRIMARY KEY,
+            table_uuid TEXT NOT NULL,
+            owner TEXT,
+            state TEXT NOT NULL CHECK (state IN ('pending', 'garbage')),
+            created_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX firn_ledger_by_state ON firn_ledger (state, owner);
+
+        """
+
+    private static let maintenance = """
+        -- What maintenance should do, has decided to do, and who may do it.
+
+        -- `table_name` is an identifier or a pattern of one; `spec` is JSON that only the scheduler reads.
+        CREATE TABLE firn_schedules (
+            table_name TEXT NOT NULL,
+            name TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
+            created_ms INTEGER NOT NULL,
+            last_run_ms INTEGER,
+            next_run_ms INTEGER,
+            PRIMARY KEY (table_name, name)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Durable decisions and their outcome. `state` is one of planned, running, done, failed, cancelled.
+        CREATE TABLE firn_jobs (
+            id TEXT NOT NULL PRIMARY KEY,
+            table_name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('planned', 'running', 'done', 'failed', 'cancelled')),
+            owner TEXT,
+            epoch INTEGER NOT NULL,
+            created_ms INTEGER NOT NULL,
+            started_ms INTEGER,
+            finished_ms INTEGER,
+            detail TEXT NOT NULL,
+            error TEXT
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX firn_jobs_by_table ON firn_jobs (table_name, created_ms);
+
+        -- Exclusive rights that end by themselves. `epoch` grows with each new holder and fences the one before.
+        CREATE TABLE firn_leases (
+            name TEXT NOT NULL PRIMARY KEY,
+            owner TEXT,
+            epoch INTEGER NOT NULL,
+            expires_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        """
+}

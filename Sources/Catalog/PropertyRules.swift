@@ -1,0 +1,34 @@
+import Base
+import Iceberg
+import Storage
+
+/// Which table properties a client may set.
+enum PropertyRules {
+    /// Set in new tables: readers and other writers find them in the metadata instead of having defaults of their own.
+    static let defaults = [
+        "write.parquet.compression-codec": "zstd",
+        "write.metadata.delete-after-commit.enabled": "true",
+        "write.metadata.previous-versions-max": "100",
+    ]
+    /// Properties that send files elsewhere.
+    private static let folders = ["write.data.path", "write.metadata.path"]
+
+    /// Throws `.invalidInput` (`bad_property`).
+    static func check(_ properties: [String: String], directory: String) throws {
+        for (key, value) in properties {
+            guard !key.isEmpty, !TableProperties.reserved.contains(key) else {
+                throw bad(key, "the name is reserved")
+            }
+            guard folders.contains(key) else { continue }
+            // Whoever may set a property must not thereby write or delete outside the warehouse, or in its log.
+            guard ObjectLocation.isBelow(value, folder: directory), value.hasPrefix("file:///"),
+                !ObjectLocation.isBelow(value + "/x", folder: directory + "/wal")
+            else { throw bad(key, "the folder must be a file:/// location inside the warehouse") }
+        }
+    }
+
+    private static func bad(_ key: String, _ reason: String) -> FirnError {
+        FirnError(
+            .invalidInput, "bad_property", "the property cannot be set: \(reason)", context: ["property": key])
+    }
+}

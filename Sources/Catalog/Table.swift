@@ -1,0 +1,25 @@
+import Base
+import Iceberg
+
+/// A table at one state: its name, its current metadata file and what that file says.
+public struct Table: Sendable {
+    public let identifier: TableIdentifier
+    public let metadataLocation: String
+    public let metadata: TableMetadata
+
+    public init(identifier: TableIdentifier, metadataLocation: String, metadata: TableMetadata) {
+        self.identifier = identifier
+        self.metadataLocation = metadataLocation
+        self.metadata = metadata
+    }
+}
+
+/// A commit that happened.
+public struct CommitResult: Sendable {
+    /// The snapshot it made; nil when only marks or metadata changed.
+    public let snapshotId: Int64?
+    /// The table as this commit left it.
+    public let table: Table
+    /// Attempts it took; more than one after conflicts with other writers.
+    public let attempts: Int
+}

@@ -1,0 +1,120 @@
+import Base
+import Iceberg
+import SQLiteKit
+import Storage
+
+extension TableCommitter {
+    /// Commits any change of the metadata that adds no snapshot: properties, schema, specs, refs.
+    ///
+    /// `change` gets the current metadata and answers the new one; it runs again on the new base when another writer
+    /// commits first, so it must check its own preconditions on what it is given. Answering the same metadata commits
+    /// nothing.
+    public func update(_ change: (TableMetadata) throws -> TableMetadata) throws -> CommitResult {
+        try withoutActuallyEscaping(change) { change in
+            try commit(
+                TableChange(prepare: { base, context in
+                    let changed = try change(base.metadata)
+                    guard changed != base.metadata else { return nil }
+                    return TableChange.Prepared(
+                        commit: try MetadataCommit.prepare(
+                            changed, base: base.metadata, baseLocation: base.metadataLocation, context: context))
+                }))
+        }
+    }
+
+    /// Commits a prepared change of any kind, such as one a REST client sends.
+    ///
+    /// `build` answers the commit on the given base, nil for no change; it runs again when another writer commits first.
+    /// Files that the change makes live and that this process did not write need no ledger row.
+    public func commit(
+        building build: (Table, CommitContext) throws -> PreparedCommit?
+    ) throws -> CommitResult {
+        try withoutActuallyEscaping(build) { build in
+            try commit(
+                TableChange(prepare: { base, context in
+                    try build(base, context).map { TableChange.Prepared(commit: $0) }
+                }))
+        }
+    }
+
+    /// Sets and removes table properties. Reserved names and folders outside the warehouse are refused with
+    /// `.invalidInput` (`bad_property`).
+    public func setProperties(_ set: [String: String], remove: Set<String> = []) throws -> CommitResult {
+        try PropertyRules.check(set, directory: core.directory)
+        return try update { metadata in
+            var metadata = metadata
+            try metadata.setProperties(set, removing: remove.sorted())
+            return metadata
+        }
+    }
+
+    /// Makes an older snapshot of the main branch current again. Nothing is deleted; the snapshots after it stay until
+    /// they expire.
+    ///
+    /// Throws `.notFound` (`snapshot_not_found`), `.invalidInput` (`not_an_ancestor`).
+    public func rollback(to snapshotId: Int64) throws -> CommitResult {
+        try commit(
+            TableChange(prepare: { [identifier] base, context in
+                let metadata = base.metadata
+                guard metadata.snapshot(id: snapshotId) != nil else {
+                    throw FirnError(
+                        .notFound, "snapshot_not_found", "\(identifier) has no snapshot \(snapshotId)",
+                        context: ["table": identifier.description])
+                }
+                guard let current = metadata.currentSnapshotId, metadata.isAncestor(snapshotId, of: current) else {
+                    throw FirnError(
+                        .invalidInput, "not_an_ancestor", "snapshot \(snapshotId) was never current on main",
+                        context: ["table": identifier.description])
+                }
+                guard current != snapshotId else { return nil }
+                var changed = metadata
+                var main = metadata.refs[TableMetadata.mainBranch]
+                    ?? SnapshotReference(snapshotId: snapshotId, kind: .branch)
+                main.snapshotId = snapshotId
+                try changed.setReference(TableMetadata.mainBranch, main, nowMs: context.nowMs)
+                return TableChange.Prepared(
+                    commit: try MetadataCommit.prepare(
+                        changed, base: metadata, baseLocation: base.metadataLocation, context: context))
+            }))
+    }
+
+    /// What to expire. Nil falls back to the table's properties.
+    public struct ExpiryRequest: Sendable {
+        /// Snapshots at least this old go; default: now minus `history.expire.max-snapshot-age-ms`.
+        public var olderThanMs: Int64?
+        /// So many newest snapshots of each branch stay; default: `history.expire.min-snapshots-to-keep`.
+        public var retainLast: Int?
+        /// Exactly these go, whatever their age; heads of branches and tags never do.
+        public var snapshotIds: [Int64]?
+
+        public init(olderThanMs: Int64? = nil, retainLast: Int? = nil, snapshotIds: [Int64]? = nil) {
+            self.olderThanMs = olderThanMs
+            self.retainLast = retainLast
+            self.snapshotIds = snapshotIds
+        }
+    }
+
+    /// Removes snapshots from the table and turns the files that only they reached into garbage, in one commit; the
+    /// next collection deletes them. Answers how many snapshots went.
+    ///
+    /// Throws `.conflict` (`gc_disabled`) when the table's `gc.enabled` is false.
+    public func expire(_ request: ExpiryRequest) throws -> (result: CommitResult, expired: Int) {
+        var expired = 0
+        let result = try commit(
+            TableChange(prepare: { [core, identifier] base, context in
+                guard base.metadata.tableProperties.allowsExpiry else {
+                    throw FirnError(
+                        .conflict, "gc_disabled", "the table's property gc.enabled forbids deleting its files",
+                        context: ["table": identifier.description])
+                }
+                let ids = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
+                expired = ids.count
+                guard !ids.isEmpty else { return nil }
+                let (commit, unreachable) = try SnapshotProducer.expire(
+                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: ids, context: context,
+                    store: core.store)
+                return TableChange.Prepared(commit: commit, unreachable: unreachable)
+            }))
+        return (result, expired)
+    }
+}

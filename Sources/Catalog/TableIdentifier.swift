@@ -1,0 +1,37 @@
+import Base
+
+/// The name of a table: one or more namespace levels and the table's own name, written `sales.eu.orders`.
+public struct TableIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public let namespace: [String]
+    public let name: String
+
+    /// Checks every part against `NameRules`; throws `.invalidInput` (`bad_identifier`).
+    public init(namespace: [String], name: String) throws(FirnError) {
+        try NameRules.check(namespace: namespace)
+        try NameRules.check(name)
+        self.init(unchecked: namespace, name: name)
+    }
+
+    /// Parses `namespace.table`, with any number of namespace levels from one; throws as the other initialiser.
+    public init(parsing text: String) throws(FirnError) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count >= 2 else {
+            throw NameRules.bad(text, "write namespace.table")
+        }
+        try self.init(namespace: Array(parts.dropLast()), name: parts[parts.count - 1])
+    }
+
+    /// For names read from the catalog, where another engine with other rules may have put them.
+    init(unchecked namespace: [String], name: String) {
+        self.namespace = namespace
+        self.name = name
+    }
+
+    /// The namespace as the catalog stores it: levels joined by dots.
+    public var namespaceText: String { namespace.joined(separator: ".") }
+    public var description: String { namespaceText + "." + name }
+
+    public static func < (a: TableIdentifier, b: TableIdentifier) -> Bool {
+        (a.namespaceText, a.name) < (b.namespaceText, b.name)
+    }
+}

@@ -1,0 +1,89 @@
+import Base
+import SQLiteKit
+
+/// The rows of `iceberg_tables`: which metadata file is each table's current one.
+///
+/// The statements are those of Java's `JdbcUtil` (schema V1) and PyIceberg's `SqlCatalog`, so that all three may
+/// commit to one file at a time.
+enum TablePointers {
+    static let catalogName = "firn"
+    private static let key = "catalog_name = ? AND table_namespace = ? AND table_name = ?"
+    private static let isTable = "(iceberg_type = 'TABLE' OR iceberg_type IS NULL)"
+
+    static func arguments(_ id: TableIdentifier) -> [SQLValue] {
+        [.text(catalogName), .text(id.namespaceText), .text(id.name)]
+    }
+
+    /// The metadata location; nil when there is no such table.
+    static func location(of id: TableIdentifier, in database: Database) throws -> String? {
+        try database.queryRow(
+            "SELECT metadata_location FROM iceberg_tables WHERE \(key) AND \(isTable)", arguments(id))?[0].textValue
+    }
+
+    /// Swaps the pointer when it still is `old`; false when it is not, or the table is gone.
+    static func swap(_ id: TableIdentifier, from old: String, to new: String, in database: Database) throws -> Bool {
+        try database.run(
+            """
+            UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?
+            WHERE \(key) AND metadata_location = ? AND \(isTable)
+            """, [.text(new), .text(old)] + arguments(id) + [.text(old)]) == 1
+    }
+
+    /// Throws `.alreadyExists` (`table_exists`) when a table or view has the name.
+    static func insert(_ id: TableIdentifier, location: String, in database: Database) throws {
+        do {
+            try database.run(
+                """
+                INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location,
+                    previous_metadata_location, iceberg_type)
+                VALUES (?, ?, ?, ?, NULL, 'TABLE')
+                """, arguments(id) + [.text(location)])
+        } catch where error.kind == .alreadyExists {
+            throw exists(id)
+        }
+    }
+
+    /// Removes the row when it still points to `location`.
+    static func delete(_ id: TableIdentifier, at location: String, in database: Database) throws -> Bool {
+        try database.run(
+            "DELETE FROM iceberg_tables WHERE \(key) AND metadata_location = ? AND \(isTable)",
+            arguments(id) + [.text(location)]) == 1
+    }
+
+    /// Throws `.notFound` (`table_not_found`) or `.alreadyExists` (`table_exists`).
+    static func rename(_ from: TableIdentifier, to: TableIdentifier, in database: Database) throws {
+        do {
+            let changed = try database.run(
+                "UPDATE iceberg_tables SET table_namespace = ?, table_name = ? WHERE \(key) AND \(isTable)",
+                [.text(to.namespaceText), .text(to.name)] + arguments(from))
+            guard changed == 1 else { throw missing(from) }
+        } catch where error.kind == .alreadyExists {
+            throw exists(to)
+        }
+    }
+
+    /// All tables, or those directly in one namespace.
+    static func list(namespace: [String]?, in database: Database) throws -> [TableIdentifier] {
+        try database.query(
+            """
+            SELECT table_namespace, table_name FROM iceberg_tables
+            WHERE catalog_name = ?1 AND (?2 IS NULL OR table_namespace = ?2) AND \(isTable)
+            ORDER BY table_namespace, table_name
+            """, [.text(catalogName), SQLValue(namespace?.joined(separator: "."))]
+        ).map { row in
+            guard let space = row[0].textValue, let name = row[1].textValue else {
+                throw MarkStore.malformed("iceberg_tables")
+            }
+            return TableIdentifier(unchecked: space.split(separator: ".").map(String.init), name: name)
+        }
+    }
+
+    static func missing(_ id: TableIdentifier) -> FirnError {
+        FirnError(.notFound, "table_not_found", "there is no table \(id)", context: ["table": id.description])
+    }
+
+    static func exists(_ id: TableIdentifier) -> FirnError {
+        FirnError(
+            .alreadyExists, "table_exists", "a table or view \(id) exists already", context: ["table": id.description])
+    }
+}

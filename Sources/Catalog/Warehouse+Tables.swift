@@ -1,0 +1,152 @@
+import Base
+import Columnar
+import Iceberg
+import SQLiteKit
+import Storage
+
+extension Warehouse {
+    /// All tables, or those directly in one namespace, sorted.
+    public func listTables(in namespace: [String]? = nil) throws -> [TableIdentifier] {
+        try core.database.readConsistently { database in
+            if let namespace { try Namespaces.require(namespace, in: database) }
+            return try TablePointers.list(namespace: namespace, in: database)
+        }
+    }
+
+    public func tableExists(_ id: TableIdentifier) throws -> Bool {
+        try core.database.read { try TablePointers.location(of: id, in: $0) } != nil
+    }
+
+    /// The table as it is now. Metadata files that were read before are not read again. Throws `.notFound`
+    /// (`table_not_found`).
+    public func loadTable(_ id: TableIdentifier) throws -> Table {
+        guard let location = try core.database.read({ try TablePointers.location(of: id, in: $0) }) else {
+            throw TablePointers.missing(id)
+        }
+        return Table(identifier: id, metadataLocation: location, metadata: try core.loadMetadata(location))
+    }
+
+    /// Creates an empty table in an existing namespace. Field ids are reassigned from 1.
+    ///
+    /// Its folder is `DIR/<namespace levels>/<table>`, with a suffix when files of an earlier or renamed table are
+    /// still there. New tables get `PropertyRules.defaults` beneath the given properties.
+    ///
+    /// Throws `.invalidInput`, `.notFound` (`namespace_not_found`), `.alreadyExists` (`table_exists`,
+    /// `name_taken_by_namespace`) unless `ifNotExists`.
+    public func createTable(
+        _ id: TableIdentifier, schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted,
+        properties: [String: String] = [:], ifNotExists: Bool = false
+    ) throws -> Table {
+        try PropertyRules.check(properties, directory: directory)
+        if try tableExists(id) {
+            guard ifNotExists else { throw TablePointers.exists(id) }
+            return try loadTable(id)
+        }
+        try core.database.readConsistently { try requireRoom(for: id, in: $0) }
+        let uuid = environment.uuid()
+        let metadata = try TableMetadata.create(
+            schema: schema, spec: spec, sortOrder: sortOrder, location: try freeLocation(id, uuid: uuid),
+            properties: PropertyRules.defaults.merging(properties) { _, given in given }, uuid: uuid,
+            nowMs: core.nowMs)
+        let commit = try MetadataCommit.prepare(
+            metadata, base: nil, baseLocation: nil,
+            context: CommitContext(
+                snapshotId: 1, commitUUID: environment.uuid(), metadataUUID: environment.uuid(), nowMs: core.nowMs))
+        do {
+            try register(id, commit)
+        } catch let error as FirnError where ifNotExists && error.code == "table_exists" {
+            return try loadTable(id)
+        }
+        core.remember(commit.metadata, at: commit.metadataLocation)
+        return Table(identifier: id, metadataLocation: commit.metadataLocation, metadata: commit.metadata)
+    }
+
+    /// Removes a table from the catalog. With `purge` its files become garbage and are deleted, as far as they lie in
+    /// the table's folder; without, they stay as they are and the table could be registered again.
+    public func dropTable(_ id: TableIdentifier, purge: Bool) throws {
+        while true {
+            let table = try loadTable(id)
+            var files: Set<String> = []
+            if purge {
+                files = try reachableFiles(metadata: table.metadata, store: store)
+                files.insert(table.metadataLocation)
+            }
+            let uuid = table.metadata.tableUUID
+            let now = core.nowMs
+            let dropped = try core.database.write { [files] database in
+                guard try TablePointers.delete(id, at: table.metadataLocation, in: database) else { return false }
+                guard purge else { return true }
+                try MarkStore.forget(uuid, in: database)
+                for path in files.sorted() where ObjectLocation.isBelow(path, folder: table.metadata.location) {
+                    try database.run(
+                        """
+                        INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms)
+                        VALUES (?, ?, NULL, 'garbage', ?) ON CONFLICT (path) DO NOTHING
+                        """, [.text(path), .text(uuid.description), .integer(now)])
+                }
+                return true
+            }
+            // Somebody committed since the table was loaded: the files are others now.
+            guard dropped else { continue }
+            forgetCommitter(of: id)
+            if purge {
+                try ledger.collectGarbage()
+                try store.removeEmptyFolders(table.metadata.location)
+            }
+            return
+        }
+    }
+
+    /// Renames a table. Its files stay where they are. Throws `.notFound` (`table_not_found`, `namespace_not_found`),
+    /// `.alreadyExists` (`table_exists`, `name_taken_by_namespace`).
+    public func renameTable(_ from: TableIdentifier, to: TableIdentifier) throws {
+        try core.database.write { database in
+            guard try TablePointers.location(of: from, in: database) != nil else { throw TablePointers.missing(from) }
+            try requireRoom(for: to, in: database)
+            try TablePointers.rename(from, to: to, in: database)
+        }
+        forgetCommitter(of: from)
+        forgetCommitter(of: to)
+    }
+
+    private func requireRoom(for id: TableIdentifier, in database: Database) throws {
+        try Namespaces.require(id.namespace, in: database)
+        guard try !Namespaces.exists(id.namespace + [id.name], in: database) else {
+            throw FirnError(
+                .alreadyExists, "name_taken_by_namespace", "\(id) is a namespace", context: ["table": id.description])
+        }
+    }
+
+    /// Two tables never share a folder: the plain one is taken only while it is empty.
+    private func freeLocation(_ id: TableIdentifier, uuid: UUID) throws -> String {
+        var location = ObjectLocation.file(([directory] + id.namespace + [id.name]).joined(separator: "/"))
+        if try !store.list(location).isEmpty { location += "-" + uuid.description.prefix(8) }
+        let longest = location.utf8.count + "/metadata/00000-.metadata.json".utf8.count + 36
+        guard longest <= NameRules.locationBytesMax else {
+            throw NameRules.bad(id.name, "the path of its metadata would be longer than the catalog can hold")
+        }
+        return location
+    }
+
+    /// Writes the first metadata file and inserts the row.
+    private func register(_ id: TableIdentifier, _ commit: PreparedCommit) throws {
+        let objects = commit.objects.map(\.location)
+        try ledger.record(objects, table: commit.metadata.tableUUID)
+        do {
+            try store.putAll(commit.objects)
+            try core.database.write { database in
+                try requireRoom(for: id, in: database)
+                try TablePointers.insert(id, location: commit.metadataLocation, in: database)
+                for path in objects { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
+            }
+        } catch let error as FirnError where error.kind == .outcomeUnknown {
+            let found = try core.database.settle { try TablePointers.location(of: id, in: $0) }
+            guard found != commit.metadataLocation else { return }
+            try? ledger.abandon(objects)
+            throw error
+        } catch {
+            try? ledger.abandon(objects)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Base
+import Iceberg
+import SQLiteKit
+import Storage
+import Synchronization
+
+/// A folder of Iceberg tables and the catalog that knows them: `DIR/catalog.db`, catalog name `firn`.
+///
+/// The catalog's tables are the ones of PyIceberg's `SqlCatalog` and Java's `JdbcCatalog` (V1), so both may read and
+/// commit beside this process at any time. Open one per process and share it; every method blocks and may be called
+/// from any thread. Errors are `FirnError`.
+public final class Warehouse: Sendable {
+    /// The catalog name that other clients must use.
+    public static let catalogName = TablePointers.catalogName
+    /// Namespace property that lets ingestion create a table on its first record.
+    public static let autoCreateProperty = "firn.auto-create-tables"
+
+    /// Absolute, without a trailing slash.
+    public let directory: String
+    public let environment: Environment
+    public let store: any ObjectStore
+    /// Files in flight and files to delete.
+    public let ledger: FileLedger
+    let core: CatalogCore
+    private let committers = Mutex<[TableIdentifier: TableCommitter]>([:])
+
+    /// Opens a warehouse.
+    ///
+    /// - Parameter create: makes the folder and the catalog when they are missing; otherwise that throws `.notFound`
+    ///   (`warehouse_not_found`).
+    public convenience init(directory: String, environment: Environment, create: Bool) throws {
+        try self.init(
+            directory: directory, environment: environment, create: create,
+            store: LocalStore(files: environment.files))
+    }
+
+    /// With another store for the tables' files; the catalog stays in `directory`.
+    public init(directory: String, environment: Environment, create: Bool, store: any ObjectStore) throws {
+        let path = try ObjectLocation.path(directory)
+        guard directory.hasPrefix("/"), !path.contains("?"), !path.contains("#"), !path.contains("%") else {
+            throw FirnError(
+                .invalidInput, "bad_warehouse", "the warehouse needs an absolute path without '?', '#' and '%'",
+                context: ["warehouse": directory])
+        }
+        if create {
+            try environment.files.createDirectories(path)
+        } else if try environment.files.size(path + "/catalog.db") == nil {
+            throw FirnError(
+                .notFound, "warehouse_not_found", "there is no warehouse here: catalog.db is missing",
+                context: ["warehouse": path])
+        }
+        self.directory = path
+        self.environment = environment
+        self.store = store
+        core = try CatalogCore(directory: path, environment: environment, store: store, create: create)
+        ledger = core.ledger
+    }
+
+    /// Deletes the files that dead processes left half-way. Call once at start-up.
+    @discardableResult
+    public func recover() throws -> CollectionReport { try ledger.recover() }
+
+    /// Deletes files that no snapshot reaches any more, and those of dead processes.
+    @discardableResult
+    public func collectGarbage() throws -> CollectionReport { try ledger.collectGarbage() }
+
+    /// The one committer of a table in this process. Throws `.notFound` (`table_not_found`).
+    public func committer(for id: TableIdentifier) throws -> TableCommitter {
+        let table = try loadTable(id)
+        return committers.withLock { committers in
+            // The name may have gone to another table since.
+            if let known = committers[id], known.tableUUID == table.metadata.tableUUID { return known }
+            let committer = TableCommitter(identifier: id, tableUUID: table.metadata.tableUUID, core: core)
+            committers[id] = committer
+            return committer
+        }
+    }
+
+    func forgetCommitter(of id: TableIdentifier) { committers.withLock { $0[id] = nil } }
+
+    /// SQLite's own check of the catalog file; one line a problem, none when all is well.
+    public func checkCatalog() throws -> [String] {
+        try core.database.read { database in
+            try database.query("PRAGMA integrity_check").compactMap { $0[0].textValue }.filter { $0 != "ok" }
+        }
+    }
+}

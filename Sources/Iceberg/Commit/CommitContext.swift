@@ -1,0 +1,52 @@
+import Base
+
+/// What a commit takes from the world: identities and the clock, so that preparing one is pure.
+public struct CommitContext: Sendable {
+    /// Positive, random, unused in the table.
+    public var snapshotId: Int64
+    /// Names manifests and the manifest list.
+    public var commitUUID: UUID
+    /// Names the metadata file; a new one for every attempt.
+    public var metadataUUID: UUID
+    public var nowMs: Int64
+    /// From 1; retries of one commit count up, so that no file name comes twice.
+    public var attempt: Int
+    /// Further summary entries; the counts of the change win over equal keys.
+    public var summary: [String: String]
+
+    public init(
+        snapshotId: Int64, commitUUID: UUID, metadataUUID: UUID, nowMs: Int64, attempt: Int = 1,
+        summary: [String: String] = [:]
+    ) {
+        self.snapshotId = snapshotId
+        self.commitUUID = commitUUID
+        self.metadataUUID = metadataUUID
+        self.nowMs = nowMs
+        self.attempt = attempt
+        self.summary = summary
+    }
+}
+
+/// A commit that is ready: write `objects` in order, then swap the table's pointer to `metadataLocation`.
+public struct PreparedCommit: Sendable {
+    public var metadata: TableMetadata
+    public var metadataLocation: String
+    /// Manifests, then the manifest list, then the metadata file.
+    public var objects: [(location: String, bytes: [UInt8])]
+    /// The new snapshot; nil for changes of metadata only.
+    public var snapshot: Snapshot?
+    /// Metadata files that fell off the log and may go after the commit, when the table's
+    /// `write.metadata.delete-after-commit.enabled` says so.
+    public var removedMetadataFiles: [String]
+
+    public init(
+        metadata: TableMetadata, metadataLocation: String, objects: [(location: String, bytes: [UInt8])],
+        snapshot: Snapshot?, removedMetadataFiles: [String]
+    ) {
+        self.metadata = metadata
+        self.metadataLocation = metadataLocation
+        self.objects = objects
+        self.snapshot = snapshot
+        self.removedMetadataFiles = removedMetadataFiles
+    }
+}

@@ -1,0 +1,83 @@
+import Base
+
+/// Keeps the manifest list short.
+///
+/// 1. Data manifests are grouped by partition spec.
+/// 2. A group is packed, from its oldest end, into bins of at most `commit.manifest.target-size-bytes`.
+/// 3. A bin of one manifest stays. The bin with the newest manifest stays until it has
+///    `commit.manifest.min-count-to-merge` members. Every other bin becomes one manifest.
+/// 4. In a merged manifest the files that this commit added or deleted keep their status; older ones are existing, with
+///    explicit sequence numbers; older deletions are forgotten.
+///
+/// Spec: https://iceberg.apache.org/spec/#manifests, and `commit.manifest.*` of
+/// https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties
+extension SnapshotBuilder {
+    /// `manifests` with the newest first. Manifests of this commit must have their bytes in `objects`.
+    mutating func merge(_ manifests: [ManifestFile]) throws -> [ManifestFile] {
+        let properties = base.tableProperties
+        guard properties.mergesManifests, manifests.count >= 2 else { return manifests }
+        var merged: [ManifestFile] = []
+        let data = manifests.filter { $0.content == .data }
+        for specId in Set(data.map(\.specId)).sorted(by: >) {
+            let group = data.filter { $0.specId == specId }
+            for bin in Self.pack(group, bytesMax: properties.manifestBytesTarget) {
+                let holdsNewest = bin.contains { $0.path == group[0].path }
+                if bin.count == 1 || holdsNewest && bin.count < properties.manifestsToMergeMin {
+                    merged += bin
+                } else {
+                    merged.append(try mergeBin(bin, specId: specId))
+                }
+            }
+        }
+        return merged + manifests.filter { $0.content != .data }
+    }
+
+    /// Bins in the order of `group`, filled from its end, so that the last bin to fill is the newest.
+    static func pack(_ group: [ManifestFile], bytesMax: Int) -> [[ManifestFile]] {
+        var bins: [[ManifestFile]] = []
+        var open: [ManifestFile] = []
+        var bytes = 0
+        for manifest in group.reversed() {
+            if !open.isEmpty, bytes + Int(manifest.length) > bytesMax {
+                bins.append(open.reversed())
+                open = []
+                bytes = 0
+            }
+            open.append(manifest)
+            bytes += Int(manifest.length)
+        }
+        if !open.isEmpty { bins.append(open.reversed()) }
+        return bins.reversed()
+    }
+
+    private mutating func mergeBin(_ bin: [ManifestFile], specId: Int) throws -> ManifestFile {
+        let spec = try spec(specId)
+        var writer = writer(spec)
+        let fields = base.partitionFields(of: spec)
+        for manifest in bin {
+            let own = objects.first { $0.location == manifest.path }?.bytes
+            let bytes = try own ?? store.get(manifest.path)
+            var reader = try ManifestReader(bytes, manifest: manifest, partitionFields: fields, statistics: .all)
+            let isOwn = own != nil
+            try reader.forEach { entry in
+                var entry = entry
+                if entry.snapshotId == context.snapshotId {
+                    // What was inherited on reading is inherited again by the merged manifest.
+                    if isOwn, entry.status == .added {
+                        entry.fileSequenceNumber = nil
+                        if entry.sequenceNumber == sequenceNumber { entry.sequenceNumber = nil }
+                    }
+                } else if entry.status == .deleted {
+                    return true
+                } else {
+                    entry.status = .existing
+                }
+                try writer.append(entry)
+                return true
+            }
+        }
+        let result = try finish(&writer)
+        discard(bin)
+        return result
+    }
+}

@@ -1,0 +1,54 @@
+import Base
+
+/// Turns changed metadata into the next metadata file.
+///
+/// 1. `last-updated-ms` moves to max(now, previous + 1), so that logs stay sorted whatever the clock does.
+/// 2. The base file joins the metadata log, stamped with its own time; the log is trimmed to
+///    `write.metadata.previous-versions-max`.
+/// 3. The file's number is the base file's plus one.
+public enum MetadataCommit {
+    /// - Parameter baseLocation: where `base` is stored; nil for a table's first file.
+    ///
+    /// Throws `.unsupported` (`format_version`) for tables that Firn only reads.
+    public static func prepare(
+        _ changed: TableMetadata, base: TableMetadata?, baseLocation: String?, context: CommitContext,
+        objects: [(location: String, bytes: [UInt8])] = [], snapshot: Snapshot? = nil
+    ) throws(FirnError) -> PreparedCommit {
+        var metadata = changed
+        var removed: [String] = []
+        if let base, let baseLocation {
+            if metadata.lastUpdatedMs <= base.lastUpdatedMs {
+                metadata.lastUpdatedMs = stamp(context.nowMs, after: base)
+            }
+            metadata.metadataLog.append(
+                MetadataLogEntry(timestampMs: base.lastUpdatedMs, metadataFile: baseLocation))
+            let excess = metadata.metadataLog.count - metadata.tableProperties.previousMetadataFilesMax
+            if excess > 0 {
+                if metadata.tableProperties.deletesMetadataFiles {
+                    removed = metadata.metadataLog.prefix(excess).map(\.metadataFile)
+                }
+                metadata.metadataLog.removeFirst(excess)
+            }
+        }
+        let number = String((baseLocation.flatMap(version(of:)) ?? -1) + 1)
+        let padded = String(repeating: "0", count: max(0, 5 - number.count)) + number
+        let location = "\(metadata.metadataFolder)/\(padded)-\(context.metadataUUID).metadata.json"
+        let bytes = try metadata.serialize()
+        return PreparedCommit(
+            metadata: metadata, metadataLocation: location, objects: objects + [(location, bytes)], snapshot: snapshot,
+            removedMetadataFiles: removed)
+    }
+
+    /// The time of a change on top of `base`.
+    static func stamp(_ nowMs: Int64, after base: TableMetadata) -> Int64 { max(nowMs, base.lastUpdatedMs + 1) }
+
+    /// The number in `00012-….metadata.json` or `v12.metadata.json`; nil for other names.
+    static func version(of location: String) -> Int? {
+        var name = location.lastPathComponent[...]
+        if name.hasPrefix("v") { name = name.dropFirst() }
+        let digits = name.prefix { $0.isASCII && $0.isNumber }
+        let rest = name.dropFirst(digits.count)
+        guard rest.hasPrefix("-") || rest.hasPrefix(".") else { return nil }
+        return Int(digits).flatMap { $0 < Int(Int32.max) ? $0 : nil }
+    }
+}

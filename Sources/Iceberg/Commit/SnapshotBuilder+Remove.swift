@@ -1,0 +1,106 @@
+import Base
+import Columnar
+import Storage
+
+extension SnapshotBuilder {
+    /// The current manifests without these data files: only manifests that hold one of them are rewritten, removed
+    /// files as deleted, the others as existing.
+    ///
+    /// Throws `.conflict` (`file_not_live`).
+    mutating func removing(_ paths: Set<String>) throws -> ([ManifestFile], [ManifestEntry]) {
+        var missing = paths
+        var manifests: [ManifestFile] = []
+        var removed: [ManifestEntry] = []
+        for manifest in current {
+            guard manifest.content == .data, !missing.isEmpty else {
+                manifests.append(manifest)
+                continue
+            }
+            // Finding a path is much cheaper than decoding the statistics beside it.
+            var holdsAny = false
+            try Manifests.read(manifest, base, .pathsOnly, store) {
+                holdsAny = $0.isLive && missing.contains($0.dataFile.path)
+                return !holdsAny
+            }
+            guard holdsAny else {
+                manifests.append(manifest)
+                continue
+            }
+            manifests.append(try rewrite(manifest, &missing, &removed))
+        }
+        if let path = missing.min() {
+            throw FirnError(
+                .conflict, "file_not_live", "\(missing.count) of the files to remove are not live any more",
+                context: ["file": path])
+        }
+        return (manifests, removed)
+    }
+
+    private mutating func rewrite(
+        _ manifest: ManifestFile, _ missing: inout Set<String>, _ removed: inout [ManifestEntry]
+    ) throws -> ManifestFile {
+        let spec = try spec(manifest.specId)
+        var writer = writer(spec)
+        try Manifests.read(manifest, base, .all, store) {
+            guard $0.isLive else { return true }
+            var entry = $0
+            if missing.remove(entry.dataFile.path) != nil {
+                removed.append(entry)
+                summary.remove(entry.dataFile, spec: spec)
+                entry.status = .deleted
+                entry.snapshotId = context.snapshotId
+            } else {
+                entry.status = .existing
+            }
+            try writer.append(entry)
+            return true
+        }
+        return try finish(&writer)
+    }
+
+    /// Refuses to replace files to which deletes apply that the replacement cannot know of.
+    ///
+    /// A position delete or deletion vector names rows of a file that is about to go; an equality delete still applies
+    /// to the replacement when that keeps the old data sequence number. Deletes up to `sequenceNumber` were there when
+    /// the rows were read.
+    func checkDeletes(_ removed: [ManifestEntry], since sequenceNumber: Int64?) throws {
+        for manifest in current where manifest.content == .deletes {
+            try Manifests.read(manifest, base, .fields([DeleteFiles.pathFieldId]), store) { delete in
+                guard delete.isLive, (delete.sequenceNumber ?? 0) > sequenceNumber ?? -1,
+                    sequenceNumber == nil || delete.dataFile.content != .equalityDeletes,
+                    let target = removed.first(where: { DeleteFiles.applies(delete, to: $0, base) })
+                else { return true }
+                throw FirnError(
+                    .conflict, "deletes_added", "deletes were added for a file to be replaced",
+                    context: ["file": target.dataFile.path])
+            }
+        }
+    }
+}
+
+/// When deletes apply. Spec: https://iceberg.apache.org/spec/#scan-planning
+enum DeleteFiles {
+    /// The column of position delete files that names the data file.
+    static let pathFieldId = 2_147_483_546
+
+    static func applies(_ delete: ManifestEntry, to data: ManifestEntry, _ metadata: TableMetadata) -> Bool {
+        let deleteNumber = delete.sequenceNumber ?? 0
+        let dataNumber = data.sequenceNumber ?? 0
+        let samePartition =
+            delete.dataFile.specId == data.dataFile.specId && delete.dataFile.partition == data.dataFile.partition
+        switch delete.dataFile.content {
+        case .data: return false
+        case .equalityDeletes:
+            let isGlobal = metadata.spec(id: delete.dataFile.specId)?.isUnpartitioned ?? true
+            return deleteNumber > dataNumber && (isGlobal || samePartition)
+        case .positionDeletes:
+            guard deleteNumber >= dataNumber else { return false }
+            if let path = delete.dataFile.referencedDataFile { return path == data.dataFile.path }
+            // Bounds of the path column that agree name the only data file.
+            if let lower = delete.dataFile.lowerBounds[pathFieldId], lower == delete.dataFile.upperBounds[pathFieldId] {
+                return lower.elementsEqual(data.dataFile.path.utf8)
+            }
+            return samePartition
+        }
+    }
+}

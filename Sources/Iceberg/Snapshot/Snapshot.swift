@@ -1,0 +1,80 @@
+import Base
+
+/// The state of a table at one time. Spec: https://iceberg.apache.org/spec/#snapshots
+public struct Snapshot: Hashable, Sendable {
+    public var snapshotId: Int64
+    public var parentSnapshotId: Int64?
+    /// Order of the change; 0 in version 1 tables.
+    public var sequenceNumber: Int64
+    public var timestampMs: Int64
+    /// Location of the manifest list; empty for a version 1 snapshot that lists its manifests inline.
+    public var manifestList: String
+    /// `operation` and the counts of the change.
+    public var summary: [String: String]
+    public var schemaId: Int?
+    /// Members of the JSON object that Firn does not interpret (`first-row-id`, `key-id` …), kept as read.
+    public var preserved: [JSONValue.Member]
+
+    public init(
+        snapshotId: Int64, parentSnapshotId: Int64?, sequenceNumber: Int64, timestampMs: Int64, manifestList: String,
+        summary: [String: String], schemaId: Int?, preserved: [JSONValue.Member] = []
+    ) {
+        self.snapshotId = snapshotId
+        self.parentSnapshotId = parentSnapshotId
+        self.sequenceNumber = sequenceNumber
+        self.timestampMs = timestampMs
+        self.manifestList = manifestList
+        self.summary = summary
+        self.schemaId = schemaId
+        self.preserved = preserved
+    }
+
+    /// `append`, `replace`, `overwrite` or `delete`; nil in old version 1 snapshots.
+    public var operation: String? { summary["operation"] }
+}
+
+/// A branch or tag. Spec: https://iceberg.apache.org/spec/#snapshot-references
+public struct SnapshotReference: Hashable, Sendable {
+    public enum Kind: String, Sendable { case branch, tag }
+
+    public var snapshotId: Int64
+    public var kind: Kind
+    /// Branches only.
+    public var minSnapshotsToKeep: Int?
+    /// Branches only.
+    public var maxSnapshotAgeMs: Int64?
+    public var maxReferenceAgeMs: Int64?
+
+    public init(
+        snapshotId: Int64, kind: Kind, minSnapshotsToKeep: Int? = nil, maxSnapshotAgeMs: Int64? = nil,
+        maxReferenceAgeMs: Int64? = nil
+    ) {
+        self.snapshotId = snapshotId
+        self.kind = kind
+        self.minSnapshotsToKeep = minSnapshotsToKeep
+        self.maxSnapshotAgeMs = maxSnapshotAgeMs
+        self.maxReferenceAgeMs = maxReferenceAgeMs
+    }
+}
+
+/// When a snapshot became the head of `main`.
+public struct SnapshotLogEntry: Hashable, Sendable {
+    public var timestampMs: Int64
+    public var snapshotId: Int64
+
+    public init(timestampMs: Int64, snapshotId: Int64) {
+        self.timestampMs = timestampMs
+        self.snapshotId = snapshotId
+    }
+}
+
+/// A former metadata file and the time of its state.
+public struct MetadataLogEntry: Hashable, Sendable {
+    public var timestampMs: Int64
+    public var metadataFile: String
+
+    public init(timestampMs: Int64, metadataFile: String) {
+        self.timestampMs = timestampMs
+        self.metadataFile = metadataFile
+    }
+}

@@ -1,0 +1,87 @@
+import Columnar
+
+/// Counts a change and its effect on the table's totals, with Iceberg's names.
+///
+/// Values are text. Counts of zero are left out; the six totals follow from the parent's and are left out only when the
+/// parent lacks them. Spec: https://iceberg.apache.org/spec/#optional-snapshot-summary-fields
+struct SnapshotSummary {
+    private struct Change {
+        var added: Int64 = 0
+        var removed: Int64 = 0
+    }
+
+    private var dataFiles = Change()
+    private var records = Change()
+    private var bytes = Change()
+    private var deleteFiles = Change()
+    private var positionDeletes = Change()
+    private var equalityDeletes = Change()
+    private var partitions: Set<String> = []
+
+    mutating func add(_ file: DataFile, spec: PartitionSpec) { count(file, spec) { $0.added += $1 } }
+    mutating func remove(_ file: DataFile, spec: PartitionSpec) { count(file, spec) { $0.removed += $1 } }
+
+    private mutating func count(_ file: DataFile, _ spec: PartitionSpec, _ add: (inout Change, Int64) -> Void) {
+        add(&bytes, file.fileBytes)
+        switch file.content {
+        case .data:
+            add(&dataFiles, 1)
+            add(&records, file.recordCount)
+        case .positionDeletes:
+            add(&deleteFiles, 1)
+            add(&positionDeletes, file.recordCount)
+        case .equalityDeletes:
+            add(&deleteFiles, 1)
+            add(&equalityDeletes, file.recordCount)
+        }
+        partitions.insert(spec.path(file.partition))
+    }
+
+    var addedRecords: Int64 { records.added }
+    var removedRecords: Int64 { records.removed }
+
+    /// The entries of the new snapshot's summary.
+    func entries(operation: String, parent: Snapshot?, manifests: ManifestCounts) -> [String: String] {
+        var entries = ["operation": operation]
+        func put(_ key: String, _ value: Int64) { if value != 0 { entries[key] = String(value) } }
+        put("added-data-files", dataFiles.added)
+        put("deleted-data-files", dataFiles.removed)
+        put("added-delete-files", deleteFiles.added)
+        put("removed-delete-files", deleteFiles.removed)
+        put("added-records", records.added)
+        put("deleted-records", records.removed)
+        put("added-files-size", bytes.added)
+        put("removed-files-size", bytes.removed)
+        put("added-position-deletes", positionDeletes.added)
+        put("removed-position-deletes", positionDeletes.removed)
+        put("added-equality-deletes", equalityDeletes.added)
+        put("removed-equality-deletes", equalityDeletes.removed)
+        put("changed-partition-count", Int64(partitions.count))
+        func total(_ key: String, _ change: Change) {
+            guard let parent else {
+                entries[key] = String(change.added - change.removed)
+                return
+            }
+            guard let before = parent.summary[key].flatMap({ Int64($0) }) else { return }
+            let after = before + change.added - change.removed
+            if after >= 0 { entries[key] = String(after) }
+        }
+        total("total-data-files", dataFiles)
+        total("total-delete-files", deleteFiles)
+        total("total-records", records)
+        total("total-files-size", bytes)
+        total("total-position-deletes", positionDeletes)
+        total("total-equality-deletes", equalityDeletes)
+        entries["manifests-created"] = String(manifests.created)
+        entries["manifests-kept"] = String(manifests.kept)
+        entries["manifests-replaced"] = String(manifests.replaced)
+        return entries
+    }
+}
+
+/// What a commit did to the manifests.
+struct ManifestCounts {
+    var created = 0
+    var kept = 0
+    var replaced = 0
+}

@@ -1,0 +1,57 @@
+import Base
+import Columnar
+
+extension TableMetadata {
+    /// The metadata of a new, empty version 2 table.
+    ///
+    /// Column ids are given anew (struct by struct), and with them the ids in `spec`, `sortOrder` and the identifier
+    /// fields, which must refer to the ids of `schema` as passed; when those are not unique, neither spec nor order nor
+    /// identifier fields may be given. Partition field ids count from 1000.
+    ///
+    /// Throws `.invalidInput` for names that clash or differ only by case and for a spec, order or identifier that does
+    /// not fit the schema; `.unsupported` (`format_version`) when the properties ask for another version than 2.
+    public static func create(
+        schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted, location: String,
+        properties: [String: String] = [:], uuid: UUID, nowMs: Int64
+    ) throws(FirnError) -> TableMetadata {
+        if let version = properties["format-version"], version != "2" {
+            throw FirnError(.unsupported, "format_version", "only tables of format version 2 can be created")
+        }
+        try SchemaRules.check(schema)
+        try SchemaRules.check(spec, schema)
+        try SchemaRules.check(sortOrder, schema)
+        let old = schema.allFields.map(\.field.id)
+        precondition(
+            Set(old).count == old.count
+                || spec.fields.isEmpty && sortOrder.isUnsorted && schema.identifierFieldIds.isEmpty,
+            "ids that are not unique cannot be referred to")
+
+        var ids = FieldIds(after: 0)
+        let fields = ids.assign(schema.fields)
+        let fresh = Schema(
+            schemaId: 0, fields: fields, identifierFieldIds: schema.identifierFieldIds.map { ids.renumbered[$0]! })
+        var freshSpec = PartitionSpec(specId: 0, fields: spec.fields)
+        for index in freshSpec.fields.indices {
+            freshSpec.fields[index].sourceId = ids.renumbered[freshSpec.fields[index].sourceId]!
+            freshSpec.fields[index].fieldId = 1000 + index
+        }
+        var orders: [SortOrder] = [.unsorted]
+        if !sortOrder.isUnsorted {
+            var order = SortOrder(orderId: 1, fields: sortOrder.fields)
+            for index in order.fields.indices {
+                order.fields[index].sourceId = ids.renumbered[order.fields[index].sourceId]!
+            }
+            orders.append(order)
+        }
+        var stored = properties.filter { !TableProperties.reserved.contains($0.key) }
+        if stored["write.parquet.compression-codec"] == nil { stored["write.parquet.compression-codec"] = "zstd" }
+        var folder = location
+        while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+        return TableMetadata(
+            formatVersion: 2, tableUUID: uuid, location: folder, lastSequenceNumber: 0, lastUpdatedMs: nowMs,
+            lastColumnId: ids.last, schemas: [fresh], currentSchemaId: 0, partitionSpecs: [freshSpec],
+            defaultSpecId: 0, lastPartitionId: 999 + freshSpec.fields.count, sortOrders: orders,
+            defaultSortOrderId: orders.count - 1, properties: stored, currentSnapshotId: nil, snapshots: [], refs: [:],
+            snapshotLog: [], metadataLog: [], nextRowId: nil, preserved: [], schemaJSON: [:])
+    }
+}

@@ -1,0 +1,84 @@
+import Base
+import Columnar
+
+extension TableMetadata {
+    /// The text of the metadata file: every required member, and empty arrays where there is nothing, since some
+    /// readers miss them.
+    ///
+    /// Throws `.unsupported` (`format_version`) for versions 1 and 3, which Firn reads only.
+    public func serialize() throws(FirnError) -> [UInt8] {
+        guard formatVersion == 2 else {
+            throw FirnError(
+                .unsupported, "format_version", "tables of format version \(formatVersion) can only be read",
+                context: ["table": location])
+        }
+        return json.serialize()
+    }
+
+    /// The JSON form, in the version of the table.
+    public var json: JSONValue {
+        var members: [JSONValue.Member] = []
+        func add(_ key: String, _ value: JSONValue) { members.append(JSONValue.Member(key, value)) }
+        func add(_ key: String, _ value: Int) { add(key, .integer(Int64(value))) }
+        add("format-version", formatVersion)
+        add("table-uuid", .string(tableUUID.description))
+        add("location", .string(location))
+        if formatVersion > 1 { add("last-sequence-number", .integer(lastSequenceNumber)) }
+        add("last-updated-ms", .integer(lastUpdatedMs))
+        add("last-column-id", lastColumnId)
+        if formatVersion == 1 { add("schema", json(of: currentSchema)) }
+        add("current-schema-id", currentSchemaId)
+        add("schemas", .array(schemas.map(json(of:)) + unreadableSchemas))
+        if formatVersion == 1 { add("partition-spec", defaultSpec.fieldsJSON) }
+        add("default-spec-id", defaultSpecId)
+        add("partition-specs", .array(partitionSpecs.map(\.json)))
+        add("last-partition-id", lastPartitionId)
+        add("default-sort-order-id", defaultSortOrderId)
+        add("sort-orders", .array(sortOrders.map(\.json)))
+        add("properties", JSONValue(strings: properties))
+        // Old readers want -1 for an empty table; version 3 wants null.
+        add("current-snapshot-id", currentSnapshotId.map { .integer($0) } ?? (formatVersion > 2 ? .null : -1))
+        if let nextRowId { add("next-row-id", .integer(nextRowId)) }
+        add("refs", .object(refs.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, $0.value.json) }))
+        add("snapshots", .array(snapshots.map { $0.json(formatVersion: formatVersion) }))
+        for key in ["statistics", "partition-statistics"] where !preserved.contains(where: { $0.key == key }) {
+            add(key, [])
+        }
+        add(
+            "snapshot-log",
+            .array(
+                snapshotLog.map {
+                    ["timestamp-ms": .integer($0.timestampMs), "snapshot-id": .integer($0.snapshotId)]
+                }))
+        add(
+            "metadata-log",
+            .array(
+                metadataLog.map {
+                    ["timestamp-ms": .integer($0.timestampMs), "metadata-file": .string($0.metadataFile)]
+                }))
+        return .object(members + preserved)
+    }
+
+    /// A schema as it was read, where that says more than `Schema` can.
+    public func json(of schema: Schema) -> JSONValue {
+        if let raw = schemaJSON[schema.schemaId], (try? Schema(json: raw, source: "")) == schema { return raw }
+        return schema.json
+    }
+
+    private var unreadableSchemas: [JSONValue] {
+        schemaJSON.filter { schema(id: $0.key) == nil }.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// True when a column of the schema has a default value (version 3), which Firn cannot apply.
+    func hasDefaults(schemaId: Int) -> Bool {
+        func search(_ json: JSONValue) -> Bool {
+            switch json {
+            case .array(let items): items.contains(where: search)
+            case .object(let members):
+                members.contains { $0.key == "initial-default" && !$0.value.isNull || search($0.value) }
+            default: false
+            }
+        }
+        return schemaJSON[schemaId].map(search) ?? false
+    }
+}

@@ -1,0 +1,338 @@
+import Base
+import Catalog
+import Columnar
+import Iceberg
+import Logging
+import Synchronization
+
+/// The ingest path of one warehouse: decode → log → micro-batch → commit.
+///
+/// 1. `ingest` reserves memory, settles the batch's identity, decodes it on a pool thread, appends it to the log and
+///    returns when the log is synced (G1).
+/// 2. The log thread hands the rows to their table's `TableIngestor` in log order.
+/// 3. The flush thread wakes every `tickMs`, starts the flushes that are due on the flush pool, and releases the part
+///    of the log that every table has committed.
+/// 4. `open` replays the log above each table's committed position before anything new is accepted (G2).
+///
+/// One process holds a warehouse's log at a time; the lock file ends with the process.
+public final class IngestService: Sendable {
+    private static let tickMs = 20
+
+    private struct Tables {
+        var byIdentifier: [TableIdentifier: TableIngestor] = [:]
+        var closed = false
+        /// The highest position the log thread has handed over.
+        var delivered: UInt64 = 0
+        var flushesRunning = 0
+    }
+
+    public let warehouse: Warehouse
+    public let options: IngestOptions
+    public let budget: MemoryBudget
+    public let counters = IngestCounters()
+    private let log: WriteAheadLog
+    private let lock: any FileLock
+    private let logger: Logger
+    private let decodePool: WorkerPool
+    private let flushPool: WorkerPool
+    private let tables = Mutex(Tables())
+    private let tick = Semaphore()
+    private let stopped = Semaphore()
+
+    /// Takes the warehouse's log, replays it and starts working.
+    ///
+    /// Throws `.conflict` (`warehouse_locked`) when another process holds the log, `.corrupted` (`log_corrupted`) when
+    /// acknowledged records are damaged.
+    public static func open(warehouse: Warehouse, options: IngestOptions, logger: Logger) throws -> IngestService {
+        let directory = warehouse.directory + "/wal"
+        try warehouse.environment.files.createDirectories(directory)
+        guard let lock = try warehouse.environment.files.lock(directory + "/LOCK") else {
+            throw FirnError(
+                .conflict, "warehouse_locked",
+                "another firn server is already running on this warehouse; stop it first, or use --url to reach it",
+                context: ["warehouse": warehouse.directory])
+        }
+        try warehouse.recover()
+        let recovery = LogReplay(
+            warehouse: warehouse, options: options, budget: MemoryBudget(limit: options.memoryBytesMax),
+            logger: logger)
+        var logOptions = LogOptions()
+        logOptions.bytesMax = options.logBytesMax
+        logOptions.positionMin = try warehouse.highestLogPosition() + 1
+        let log = try WriteAheadLog.open(
+            directory: directory, environment: warehouse.environment, options: logOptions
+        ) { record in try recovery.replay(record) }
+        let ingestors = try recovery.finish()
+        let service = IngestService(
+            warehouse: warehouse, options: options, budget: recovery.budget, log: log, lock: lock,
+            logger: logger, ingestors: ingestors, delivered: recovery.lastPosition)
+        service.start()
+        return service
+    }
+
+    private init(
+        warehouse: Warehouse, options: IngestOptions, budget: MemoryBudget, log: WriteAheadLog, lock: any FileLock,
+        logger: Logger, ingestors: [TableIdentifier: TableIngestor], delivered: UInt64
+    ) {
+        self.warehouse = warehouse
+        self.options = options
+        self.budget = budget
+        self.log = log
+        self.lock = lock
+        self.logger = logger
+        decodePool = WorkerPool(name: "decode", threads: options.decodeThreads)
+        flushPool = WorkerPool(name: "flush", threads: options.flushThreads)
+        tables.withLock {
+            $0.byIdentifier = ingestors
+            $0.delivered = delivered
+        }
+    }
+
+    private func start() {
+        Thread.spawn(name: "flush-timer") { [self] in runTimer() }
+    }
+
+    // MARK: Ingest
+
+    /// Lands one body. Returns once its records are durable, or committed when `waitCommitted`.
+    ///
+    /// Throws `.notFound` (`table_not_found`), `.overloaded` (`memory_limit`, `log_full`), `.conflict`
+    /// (`producer_busy`, `in_flight`), `.fenced`, `.invalidInput` (`all_records_rejected` with `AllRecordsRejected` as
+    /// its cause, `malformed_json`, `empty_body`), `.storageFull`.
+    public func ingest(
+        _ body: [UInt8], format: BodyFormat, into identifier: TableIdentifier, stamp: ProducerStamp,
+        waitCommitted: Bool
+    ) async throws -> IngestAnswer {
+        let arrived = warehouse.environment.clock.monotonicNanos()
+        let reserved = body.count * 2 + 1024
+        try reserveMemory(reserved)
+        let handedOver = Mutex(false)
+        defer { if !handedOver.withLock({ $0 }) { budget.release(reserved) } }
+
+        let ingestor = try await decodePool.run { [self] in
+            try self.ingestor(for: identifier, creatingFrom: body, format: format)
+        }
+        if let earlier = try await settleIdentity(stamp, with: ingestor) {
+            return try await answer(
+                earlier, duplicate: true, from: ingestor, waitCommitted: waitCommitted)
+        }
+        let landed: StoredAnswer
+        do {
+            landed = try await land(
+                body, format: format, stamp: stamp, ingestor: ingestor, arrived: arrived, reserved: reserved,
+                handedOver: { handedOver.withLock { $0 = true } })
+        } catch {
+            ingestor.abandon(stamp)
+            throw error
+        }
+        counters.acknowledged(
+            records: landed.accepted, bytes: body.count, rejected: landed.rejectedCount,
+            nanos: warehouse.environment.clock.monotonicNanos() - arrived)
+        return try await answer(landed, duplicate: false, from: ingestor, waitCommitted: waitCommitted)
+    }
+
+    private func reserveMemory(_ bytes: Int) throws(FirnError) {
+        guard !tables.withLock({ $0.closed }) else {
+            throw FirnError(.overloaded, "shutting_down", "the server is shutting down; try another in a moment")
+        }
+        do {
+            try budget.reserve(bytes)
+        } catch {
+            counters.refused()
+            tick.signal()
+            throw error
+        }
+    }
+
+    /// Nil for a new batch; the earlier answer for a duplicate. Waits while the same batch is in other hands.
+    private func settleIdentity(_ stamp: ProducerStamp, with ingestor: TableIngestor) async throws -> StoredAnswer? {
+        let deadline = warehouse.environment.clock.monotonicNanos() + 30_000_000_000
+        while true {
+            let decision = try await decodePool.run { try ingestor.begin(stamp) }
+            switch decision {
+            case .fresh: return nil
+            case .duplicate(let answer):
+                counters.duplicate()
+                return answer
+            case .fenced(let epoch):
+                throw FirnError(
+                    .fenced, "producer_fenced",
+                    "a producer with epoch \(epoch) has taken over; this one must stop sending")
+            case .busy:
+                throw FirnError(
+                    .conflict, "producer_busy",
+                    "another batch of this producer is still in flight; send sequences one after the other")
+            case .inFlight:
+                guard warehouse.environment.clock.monotonicNanos() < deadline else {
+                    throw FirnError(.conflict, "in_flight", "the same batch is still in flight; try again")
+                }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    private func land(
+        _ body: [UInt8], format: BodyFormat, stamp: ProducerStamp, ingestor: TableIngestor, arrived: Int64,
+        reserved: Int, handedOver: @escaping @Sendable () -> Void
+    ) async throws -> StoredAnswer {
+        let decoded = try await decodePool.run { try decode(body, format: format, schema: ingestor.schema) }
+        guard decoded.batch.rowCount > 0 else {
+            throw FirnError(
+                .invalidInput, decoded.rejectedCount == 0 ? "empty_body" : "all_records_rejected",
+                decoded.rejectedCount == 0
+                    ? "the body holds no record" : "none of the \(decoded.rejectedCount) records could be accepted",
+                cause: AllRecordsRejected(rejections: decoded.rejections, rejectedCount: decoded.rejectedCount))
+        }
+        let entry = LogEntry.batch(
+            BatchRecord(
+                tableUUID: ingestor.tableUUID, schemaId: decoded.batch.schema.schemaId, format: format, stamp: stamp,
+                recordCount: decoded.batch.rowCount,
+                arrivedMicros: warehouse.environment.clock.nowMicros(), body: body))
+        return try await withCheckedThrowingContinuation { continuation in
+            do {
+                try log.append(entry) { [self] result in
+                    switch result {
+                    case .success(let position):
+                        let answer = StoredAnswer(
+                            accepted: decoded.batch.rowCount, rejections: decoded.rejections,
+                            rejectedCount: decoded.rejectedCount, position: position)
+                        let bytes = decoded.batch.byteCount
+                        budget.adjust(from: reserved, to: bytes)
+                        handedOver()
+                        ingestor.accept(
+                            TableIngestor.Chunk(
+                                position: position, batch: decoded.batch, bytes: bytes, stamp: stamp, answer: answer,
+                                arrivedNanos: arrived))
+                        tables.withLock { $0.delivered = max($0.delivered, position) }
+                        continuation.resume(returning: answer)
+                    case .failure(let error): continuation.resume(throwing: error)
+                    }
+                }
+            } catch { continuation.resume(throwing: error) }
+        }
+    }
+
+    private func answer(
+        _ stored: StoredAnswer, duplicate: Bool, from ingestor: TableIngestor, waitCommitted: Bool
+    ) async throws -> IngestAnswer {
+        var snapshotId: Int64?
+        if waitCommitted { snapshotId = try await ingestor.waitCommitted(stored.position) }
+        let committed = waitCommitted || ingestor.committedPosition >= stored.position
+        return IngestAnswer(
+            accepted: stored.accepted, rejections: stored.rejections, rejectedCount: stored.rejectedCount,
+            duplicate: duplicate, state: committed ? .committed : .durable, position: stored.position,
+            snapshotId: snapshotId)
+    }
+
+    // MARK: Tables
+
+    /// The ingestor of a table, opened on first use; looks once a second whether the catalog still agrees.
+    private func ingestor(
+        for identifier: TableIdentifier, creatingFrom body: [UInt8]? = nil, format: BodyFormat = .ndjson
+    ) throws -> TableIngestor {
+        if let known = tables.withLock({ $0.byIdentifier[identifier] }) {
+            if let error = known.conditionError(known.condition), known.condition == .fenced { throw error }
+            if known.condition == .open {
+                guard known.dueForCheck() else { return known }
+                if let table = try? warehouse.loadTable(identifier), table.metadata.tableUUID == known.tableUUID {
+                    known.refresh(table)
+                    return known
+                }
+                // Dropped, renamed or replaced: what was accepted for the old table went with it.
+                known.close(.dropped)
+            }
+            tables.withLock { if $0.byIdentifier[identifier] === known { $0.byIdentifier[identifier] = nil } }
+        }
+        let table = try TableOpener(warehouse: warehouse).open(identifier, creatingFrom: body, format: format)
+        let opened = try TableIngestor(
+            table: table, warehouse: warehouse, options: options, budget: budget, logger: logger)
+        return tables.withLock { tables in
+            if let other = tables.byIdentifier[identifier] { return other }
+            tables.byIdentifier[identifier] = opened
+            return opened
+        }
+    }
+
+    /// Where a producer stands in a table; nil when it has never been seen.
+    public func producerPosition(
+        _ id: String, in identifier: TableIdentifier
+    ) throws -> (epoch: Int64, durable: Int64?, committed: Int64?)? {
+        guard let producer = try ingestor(for: identifier).producer(id) else { return nil }
+        return (producer.epoch, producer.sequence, producer.committedSequence)
+    }
+
+    /// Commits everything acknowledged for a table so far; returns the newest snapshot id this process committed.
+    @discardableResult
+    public func flush(_ identifier: TableIdentifier) async throws -> Int64? {
+        let ingestor = try await decodePool.run { [self] in try self.ingestor(for: identifier) }
+        guard let newest = ingestor.newestUncommitted else { return try await ingestor.waitCommitted(0) }
+        ingestor.requestFlush()
+        tick.signal()
+        return try await ingestor.waitCommitted(newest)
+    }
+
+    /// Commits everything acknowledged for every open table (G5).
+    public func flushAll() async throws {
+        let open = tables.withLock { Array($0.byIdentifier.keys) }
+        for identifier in open where (try? ingestor(for: identifier))?.oldestUncommitted != nil {
+            try await flush(identifier)
+        }
+    }
+
+    /// A table was dropped or renamed through this process: forget it at once.
+    public func forget(_ identifier: TableIdentifier) {
+        tables.withLock { $0.byIdentifier.removeValue(forKey: identifier) }?.close(.dropped)
+    }
+
+    /// Uncommitted rows and bytes, for metrics.
+    public var backlog: (tables: Int, rows: Int, bytes: Int) {
+        let open = tables.withLock { Array($0.byIdentifier.values) }
+        return (open.count, open.reduce(0) { $0 + $1.uncommittedRows }, open.reduce(0) { $0 + $1.uncommittedBytes })
+    }
+
+    public var logBytes: Int { log.bytesInUse }
+
+    // MARK: Flush timer
+
+    private func runTimer() {
+        while true {
+            _ = tick.wait(milliseconds: Self.tickMs)
+            let (open, closed, running) = tables.withLock {
+                (Array($0.byIdentifier.values), $0.closed, $0.flushesRunning)
+            }
+            let pressed = closed || budget.bytesUsed > budget.limit / 2
+            for ingestor in open where ingestor.needsFlush(pressed: pressed) { startFlush(ingestor) }
+            if closed, running == 0, open.allSatisfy({ $0.oldestUncommitted == nil || $0.condition != .open }) { break }
+        }
+        stopped.signal()
+    }
+
+    private func startFlush(_ ingestor: TableIngestor) {
+        tables.withLock { $0.flushesRunning += 1 }
+        flushPool.submit { [self] in
+            let releasable = ingestor.flush()
+            if releasable { releaseLog() }
+            tables.withLock { $0.flushesRunning -= 1 }
+        }
+    }
+
+    /// Everything handed over and no longer waiting in any table is committed: the log may forget it.
+    private func releaseLog() {
+        let position = tables.withLock { tables -> UInt64 in
+            let oldest = tables.byIdentifier.values.compactMap(\.oldestUncommitted).min()
+            return min(tables.delivered, oldest.map { $0 - 1 } ?? .max)
+        }
+        log.release(through: position)
+    }
+
+    /// Stops accepting, commits what was acknowledged (waiting at most `timeoutMs`), and closes the log.
+    /// What cannot be committed in time stays in the log and is replayed by the next start.
+    public func close(timeoutMs: Int = 30_000) {
+        tables.withLock { $0.closed = true }
+        tick.signal()
+        if !stopped.wait(milliseconds: timeoutMs) {
+            logger.warning("shutting down with records only in the log; the next start commits them")
+        }
+        log.close()
+    }
+}

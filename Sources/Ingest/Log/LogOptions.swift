@@ -1,0 +1,61 @@
+import Base
+
+public struct LogOptions: Sendable {
+    /// Size of a segment file. A record must fit one.
+    public var segmentBytes: Int
+    /// Bound on the bytes of records that are queued or not yet released; past it appends are refused.
+    public var maxBytes: Int
+    /// Segment files kept for reuse.
+    public var recycledSegmentsMax: Int
+    /// Position of the first record when the directory holds no segment: one above the highest that the catalog knows.
+    /// A log that ends below it has lost records and is not opened.
+    public var startPosition: UInt64
+
+    public init(
+        segmentBytes: Int = 64 << 20, maxBytes: Int = 4 << 30, recycledSegmentsMax: Int = 2, startPosition: UInt64 = 1
+    ) {
+        precondition(segmentBytes >= 2 * SegmentHeader.byteCount && segmentBytes % SegmentHeader.byteCount == 0)
+        precondition(maxBytes > 0 && recycledSegmentsMax >= 0 && startPosition >= 1)
+        self.segmentBytes = segmentBytes
+        self.maxBytes = maxBytes
+        self.recycledSegmentsMax = recycledSegmentsMax
+        self.startPosition = startPosition
+    }
+
+    /// The longest payload a segment takes.
+    public var payloadBytesMax: Int {
+        min(segmentBytes - SegmentHeader.byteCount - FrameHeader.byteCount, Int(UInt32.max))
+    }
+
+    /// Bytes of one group; more wait for the next sync. Bounds the log thread's memory and what recovery holds.
+    static let groupBytesMax = 8 << 20
+    /// Payloads from this size on go to the file from where they are, without a copy into the group's buffer.
+    static let directWriteBytes = 64 << 10
+    /// Bytes of zeros written and synced at a time while a new segment is prepared.
+    static let zeroFillBytes = 1 << 20
+    /// First and longest pause between attempts to create a segment after a failure.
+    static let retryPauseNanos: Int64 = 100_000_000
+    static let retryPauseNanosMax: Int64 = 1_600_000_000
+}
+
+/// Counters of one log since it was opened, except where they say otherwise.
+public struct LogStats: Sendable, Equatable {
+    /// Bytes of records queued or not released, including those found at opening.
+    public var bytesInUse = 0
+    /// Segment files with records, and files waiting for reuse.
+    public var segments = 0
+    public var recycledSegments = 0
+    /// The highest position that is synced; 0 before the first record of a log.
+    public var lastDurablePosition: UInt64 = 0
+    public var releasedPosition: UInt64 = 0
+    /// Groups synced, the records and bytes in them, and the largest by records.
+    public var groups = 0
+    public var records = 0
+    public var bytes = 0
+    public var largestGroup = 0
+    /// Groups whose write or sync failed, or that found no segment.
+    public var failedGroups = 0
+    public var queuedRecords = 0
+    /// False while no segment can be created.
+    public var isAvailable = true
+}

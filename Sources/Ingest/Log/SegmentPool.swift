@@ -1,0 +1,103 @@
+import Base
+
+/// Makes segment files: reuses released ones, prepares new ones ahead of need.
+///
+/// A file becomes a segment in this order: all its pages exist and are synced; header written; sync; rename to the
+/// segment's name; sync of the directory. So overwriting never has to allocate, and a crash leaves either no segment or
+/// one with a valid header.
+struct SegmentPool {
+    private struct Spare {
+        let file: any File
+        var filled = 0
+    }
+
+    let directory: LogDirectory
+    let segmentBytes: Int
+    let recycledMax: Int
+    private(set) var recycled: [String]
+    private var spare: Spare?
+    /// A segment that was renamed or removed while the directory is not yet synced.
+    private var retiring: (number: UInt64, recycled: String?)?
+
+    init(directory: LogDirectory, options: LogOptions, recycled: [String]) {
+        self.directory = directory
+        segmentBytes = options.segmentBytes
+        recycledMax = options.recycledSegmentsMax
+        self.recycled = recycled
+    }
+
+    /// True when the next segment costs no more than its header.
+    var isReady: Bool { !recycled.isEmpty || spare?.filled == segmentBytes }
+
+    /// Writes and syncs one more slice of the spare file. After a failure the spare is gone, and its space with it.
+    mutating func prepareSlice() throws(FirnError) {
+        if spare == nil { spare = Spare(file: try directory.files.open(directory.sparePath, .replace)) }
+        let file = spare!.file
+        let filled = spare!.filled
+        let count = min(LogOptions.zeroFillBytes, segmentBytes - filled)
+        do throws(FirnError) {
+            try file.write([UInt8](repeating: 0, count: count), at: filled)
+            try file.sync()
+            spare!.filled = filled + count
+        } catch {
+            file.close()
+            spare = nil
+            try? directory.files.remove(directory.sparePath)
+            throw error
+        }
+    }
+
+    /// A new segment, durable and empty. `wasNamed` tells whether a failure may have left a file under its name.
+    mutating func begin(_ header: SegmentHeader, wasNamed: inout Bool) throws(FirnError) -> any File {
+        wasNamed = false
+        let (file, path) = try takeFile()
+        do throws(FirnError) {
+            try file.write(header.encode(), at: 0)
+            try file.sync()
+            wasNamed = true
+            try directory.files.rename(path, to: directory.segmentPath(header.number))
+            try directory.files.syncDirectory(directory.path)
+            return file
+        } catch {
+            file.close()
+            if !wasNamed { try? directory.files.remove(path) }
+            throw error
+        }
+    }
+
+    private mutating func takeFile() throws(FirnError) -> (any File, path: String) {
+        if let path = recycled.popLast() {
+            return (try directory.files.open(path, .update), path)
+        }
+        while spare?.filled != segmentBytes { try prepareSlice() }
+        let file = spare!.file
+        spare = nil
+        return (file, directory.sparePath)
+    }
+
+    /// Takes a segment out of the log, durably. After a failure the same segment must be tried again before another:
+    /// segments have to vanish oldest first.
+    mutating func retire(_ number: UInt64, reuse: Bool) throws(FirnError) {
+        if retiring?.number != number {
+            let path = directory.segmentPath(number)
+            var kept: String?
+            if reuse, recycled.count < recycledMax, try directory.files.size(path) == segmentBytes {
+                let target = directory.recycledPath(number)
+                try directory.files.rename(path, to: target)
+                kept = target
+            } else {
+                try directory.files.remove(path)
+            }
+            retiring = (number, kept)
+        }
+        try directory.files.syncDirectory(directory.path)
+        if let path = retiring?.recycled { recycled.append(path) }
+        retiring = nil
+    }
+
+    mutating func close() {
+        spare?.file.close()
+        if spare != nil { try? directory.files.remove(directory.sparePath) }
+        spare = nil
+    }
+}

@@ -1,0 +1,80 @@
+import Base
+import Catalog
+import Columnar
+import Iceberg
+import Storage
+
+/// Turns one micro-batch into data files and commits them.
+///
+/// Every path is in the file ledger before its first byte is written, so that a crash leaves nothing unknown (G9).
+/// Files are named `<first position>-<last position>-<process>-<attempt>-<n>.parquet`: two attempts never share a path,
+/// and a file tells which part of the log it holds.
+struct MicroBatchWriter {
+    let warehouse: Warehouse
+    let table: Table
+    /// Names this process and attempt in file names.
+    let tag: String
+
+    func commit(_ batches: [RecordBatch], mark: IngestMark) throws -> CommitResult {
+        let committer = try warehouse.committer(for: table.identifier)
+        let paths = PathLog()
+        let files: [DataFile]
+        do {
+            files = try write(batches, mark: mark, paths: paths)
+        } catch {
+            discard(paths.all)
+            throw error
+        }
+        do {
+            return try committer.append(files, ingest: mark, summary: [:])
+        } catch let error as FirnError where error.kind == .outcomeUnknown {
+            throw error
+        } catch {
+            discard(paths.all)
+            throw error
+        }
+    }
+
+    /// One run of writers per schema: batches decoded before a schema change keep their own.
+    private func write(_ batches: [RecordBatch], mark: IngestMark, paths: PathLog) throws -> [DataFile] {
+        var files: [DataFile] = []
+        var start = 0
+        while start < batches.count {
+            var end = start + 1
+            while end < batches.count, batches[end].schema == batches[start].schema { end += 1 }
+            let writer = try DataFileWriter(
+                metadata: table.metadata, schema: batches[start].schema, store: warehouse.store
+            ) { partitionPath, _ in
+                let location = name(partitionPath, mark: mark, index: paths.count)
+                paths.append(location)
+                try warehouse.ledger.record([location], table: table.metadata.tableUUID)
+                return location
+            }
+            do {
+                for batch in batches[start..<end] { try writer.write(batch) }
+                files += try writer.finish()
+            } catch {
+                writer.abort()
+                throw error
+            }
+            start = end
+        }
+        return files
+    }
+
+    private func name(_ partitionPath: String, mark: IngestMark, index: Int) -> String {
+        let folder = partitionPath.isEmpty ? table.metadata.dataLocation : "\(table.metadata.dataLocation)/\(partitionPath)"
+        let range = Hex.encode(mark.expectedPosition + 1, width: 12) + "-" + Hex.encode(mark.position, width: 12)
+        return "\(folder)/\(range)-\(tag)-\(index).parquet"
+    }
+
+    /// Best effort: what stays is in the ledger and goes with the next recovery.
+    private func discard(_ paths: [String]) { try? warehouse.ledger.abandon(paths) }
+}
+
+/// The paths one attempt has opened, in order.
+private final class PathLog {
+    private(set) var all: [String] = []
+    var count: Int { all.count }
+    func append(_ path: String) { all.append(path) }
+}

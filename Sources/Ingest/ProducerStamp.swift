@@ -1,0 +1,64 @@
+import Base
+
+/// How a sender makes its batch recognisable, so that a retry lands once (G2).
+public enum ProducerStamp: Sendable, Hashable {
+    /// No identity: every accepted request is new.
+    case none
+    /// An opaque key, remembered for `IngestOptions.idempotencyWindowMs`.
+    case key(String)
+    /// A producer's strictly increasing sequence; gaps are allowed, so a source offset serves. A higher epoch fences
+    /// every holder of a lower one; sequences go on rising across epochs.
+    case sequence(producer: String, epoch: Int64, sequence: Int64)
+}
+
+/// The answer to a batch, kept so that a duplicate gets it again.
+public struct StoredAnswer: Sendable, Equatable {
+    /// Records that became rows.
+    public let accepted: Int
+    public let rejections: [Rejection]
+    public let rejectedCount: Int
+    /// Where the batch stands in the log.
+    public let position: UInt64
+
+    public init(accepted: Int, rejections: [Rejection], rejectedCount: Int, position: UInt64) {
+        self.accepted = accepted
+        self.rejections = rejections
+        self.rejectedCount = rejectedCount
+        self.position = position
+    }
+
+    /// JSON for the catalog.
+    public func encode() -> [UInt8] {
+        JSONValue.object([
+            .init("accepted", .integer(Int64(accepted))),
+            .init("rejected", .array(rejections.map(\.json))),
+            .init("rejected-count", .integer(Int64(rejectedCount))),
+            .init("position", .integer(Int64(bitPattern: position))),
+        ]).serialize()
+    }
+
+    public init(decoding bytes: [UInt8]) throws(FirnError) {
+        let json = try JSONValue(parsing: bytes, source: "stored answer")
+        let rejected = json["rejected"]?.arrayValue ?? []
+        self.init(
+            accepted: Int(json["accepted"]?.intValue ?? 0), rejections: rejected.map(Rejection.init(json:)),
+            rejectedCount: Int(json["rejected-count"]?.intValue ?? 0),
+            position: UInt64(bitPattern: json["position"]?.intValue ?? 0))
+    }
+}
+
+extension Rejection {
+    public var json: JSONValue {
+        var members: [JSONValue.Member] = [.init("line", .integer(Int64(line)))]
+        if let column { members.append(.init("column", .string(column))) }
+        members.append(.init("code", .string(code)))
+        members.append(.init("message", .string(message)))
+        return .object(members)
+    }
+
+    init(json: JSONValue) {
+        self.init(
+            line: Int(json["line"]?.intValue ?? 0), column: json["column"]?.stringValue,
+            code: json["code"]?.stringValue ?? "", message: json["message"]?.stringValue ?? "")
+    }
+}

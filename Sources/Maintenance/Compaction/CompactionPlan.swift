@@ -1,0 +1,48 @@
+import Columnar
+import Iceberg
+
+/// What should happen: some files of one partition become one.
+public struct CompactionPlan: Hashable, Sendable {
+    public enum Reason: String, Hashable, Sendable {
+        /// The output reaches the small-file bound and is left alone from then on.
+        case full
+        /// The output is still small, at least twice as large as each of its inputs.
+        case tier
+        /// Asked for, whatever it costs.
+        case forced
+    }
+
+    public let specId: Int
+    /// In the order of the spec's fields.
+    public let partition: [Value]
+    /// In commit order, so that rows written one after the other stay neighbours.
+    public let files: [CompactionCandidate]
+    public let reason: Reason
+
+    public init(specId: Int, partition: [Value], files: [CompactionCandidate], reason: Reason) {
+        self.specId = specId
+        self.partition = partition
+        self.files = files
+        self.reason = reason
+    }
+
+    public var bytes: Int64 { files.reduce(0) { $0 + $1.fileBytes } }
+    public var rows: Int64 { files.reduce(0) { $0 + $1.recordCount } }
+    /// A group never passes the target file size.
+    public var expectedOutputFiles: Int { 1 }
+
+    /// One line for people: `12 files, 3.4 MiB -> 1 file in ts_day=2026-11-21: at least doubles every input`.
+    ///
+    /// - Parameter spec: the spec with `specId`; without one, the partition is left out.
+    public func explain(spec: PartitionSpec?) -> String {
+        let why =
+            switch reason {
+            case .full: "fills a file"
+            case .tier: "at least doubles every input"
+            case .forced: "forced"
+            }
+        var place = ""
+        if let spec, spec.fields.count == partition.count, !partition.isEmpty { place = " in " + spec.path(partition) }
+        return "\(files.count) files, \(ByteText.format(bytes)) -> \(expectedOutputFiles) file\(place): \(why)"
+    }
+}

@@ -1,0 +1,92 @@
+import Base
+import Glibc
+
+/// Loops that find the bounds of contiguous values. Plain scalar loops: the compiler turns them into vector code.
+enum BoundsKernels {
+    @inline(__always)
+    static func integers<T: FixedWidthInteger & SignedInteger>(_ values: UnsafePointer<T>, count: Int) -> ColumnBounds {
+        guard count > 0 else { return .empty }
+        var low = values[0]
+        var high = values[0]
+        for index in 1..<max(1, count) {
+            let value = values[index]
+            low = value < low ? value : low
+            high = value > high ? value : high
+        }
+        return .integer(Int64(low), Int64(high))
+    }
+
+    /// NaN compares false with everything, so it never becomes a bound.
+    @inline(__always)
+    static func reals<T: BinaryFloatingPoint>(
+        _ values: UnsafePointer<T>, count: Int
+    ) -> (bounds: ColumnBounds, nanCount: Int) {
+        var low = T.infinity
+        var high = -T.infinity
+        var nanCount = 0
+        for index in 0..<count {
+            let value = values[index]
+            low = value < low ? value : low
+            high = value > high ? value : high
+            nanCount &+= value == value ? 0 : 1
+        }
+        return (nanCount == count ? .empty : .real(Double(low), Double(high)), nanCount)
+    }
+
+    static func booleans(_ values: UnsafePointer<UInt8>, count: Int) -> ColumnBounds {
+        guard count > 0 else { return .empty }
+        var any: UInt8 = 0
+        var all: UInt8 = 1
+        for index in 0..<count {
+            any |= values[index]
+            all &= values[index]
+        }
+        return .integer(Int64(all & 1), Int64(any & 1))
+    }
+
+    static func decimals(_ values: UnsafePointer<Int128>, count: Int) -> ColumnBounds {
+        guard count > 0 else { return .empty }
+        var low = values[0]
+        var high = values[0]
+        for index in 1..<max(1, count) {
+            let value = values[index]
+            if value < low { low = value }
+            if value > high { high = value }
+        }
+        return .wide(low, high)
+    }
+}
+
+/// Follows the least and greatest of many byte strings by their first 8 bytes, touching the rest only on a tie.
+///
+/// Holds pointers, so it lives no longer than one pass over a buffer.
+struct ByteBoundsScan {
+    private var low: (UnsafePointer<UInt8>, Int)?
+    private var lowPrefix: UInt64 = 0
+    private var high: (UnsafePointer<UInt8>, Int)?
+    private var highPrefix: UInt64 = 0
+
+    /// Precondition: 8 bytes may be read at `value`.
+    @inline(__always)
+    mutating func visit(_ value: UnsafePointer<UInt8>, _ count: Int) {
+        let prefix = ByteOrder.prefix(value, count)
+        guard let (lowStart, lowCount) = low, let (highStart, highCount) = high else {
+            (low, lowPrefix, high, highPrefix) = ((value, count), prefix, (value, count), prefix)
+            return
+        }
+        if prefix < lowPrefix || prefix == lowPrefix && ByteOrder.less(value, count, lowStart, lowCount) {
+            low = (value, count)
+            lowPrefix = prefix
+        }
+        if prefix > highPrefix || prefix == highPrefix && ByteOrder.less(highStart, highCount, value, count) {
+            high = (value, count)
+            highPrefix = prefix
+        }
+    }
+
+    /// Widens `bounds` by all that was visited.
+    func extend(_ bounds: inout ColumnBounds) {
+        if let (start, count) = low { bounds.extend(UnsafeBufferPointer(start: start, count: count)) }
+        if let (start, count) = high { bounds.extend(UnsafeBufferPointer(start: start, count: count)) }
+    }
+}

@@ -1,0 +1,245 @@
+import Base
+import Columnar
+
+/// Writes the column chunks of one leaf.
+///
+/// 1. Level entries arrive a run of rows at a time and are taken over in segments of a few thousand entries.
+/// 2. A page is closed between rows, when it has its rows or bytes: levels and values are encoded, compressed and kept
+///    as the bytes that will stand in the file.
+/// 3. At the end of the row group the chunk is handed over: dictionary page, data pages, and what the footer says.
+final class LeafWriter {
+    private static let segmentEntries = 4096
+
+    let leaf: SchemaLeaf
+    let type: DataType
+    private let options: ParquetWriteOptions
+    private let compressor: PageCompressor
+    private let encoder: ValueEncoder
+    private var definition: PageLevels
+    private var repetition: PageLevels
+    private var pageRows = 0
+    private var chunk = ChunkState()
+    /// Over the whole file.
+    private(set) var total = ChunkTotals()
+    private(set) var storedBytes = 0
+
+    // Scratch for one segment.
+    private let segmentDefinition = Buffer<UInt8>()
+    private let segmentSlots = Buffer<Int32>()
+    private let body = Buffer<UInt8>()
+
+    init(leaf: SchemaLeaf, type: DataType, options: ParquetWriteOptions, compressor: PageCompressor) {
+        self.leaf = leaf
+        self.type = type
+        self.options = options
+        self.compressor = compressor
+        encoder = Self.encoder(leaf, type, options)
+        definition = PageLevels(maximum: leaf.definitionMax)
+        repetition = PageLevels(maximum: leaf.repetitionMax)
+    }
+
+    private static func encoder(_ leaf: SchemaLeaf, _ type: DataType, _ options: ParquetWriteOptions) -> ValueEncoder {
+        let limit = options.dictionaryBytesMax
+        switch leaf.element.physicalType {
+        case .boolean: return BooleanEncoder()
+        case .int32: return WordEncoder(order: .int32, dictionaryBytesMax: limit)
+        case .int64: return WordEncoder(order: .int64, dictionaryBytesMax: limit)
+        case .float: return WordEncoder(order: .float, dictionaryBytesMax: limit)
+        case .double: return WordEncoder(order: .double, dictionaryBytesMax: limit)
+        default:
+            var isDecimal = false
+            if case .decimal = type { isDecimal = true }
+            return ByteEncoder(
+                fixedWidth: leaf.element.typeLength, isDecimal: isDecimal, dictionaryBytesMax: limit)
+        }
+    }
+
+    /// Memory held: closed pages and the open one.
+    var bufferedBytes: Int {
+        chunk.pageBytes + encoder.bufferedBytes + definition.bufferedBytes + repetition.bufferedBytes
+    }
+
+    /// Takes over the entries of `stream`, which has arrived at this leaf; `column` holds its values.
+    func append(_ stream: LevelStream, _ column: Column, isOptional: Bool) throws(FirnError) {
+        let rowsPerSegment = segmentRows(stream, column)
+        var entry = 0
+        var row = 0
+        while row < stream.rowCount {
+            let rows = min(rowsPerSegment, stream.rowCount - row, options.pageRowsMax - pageRows)
+            let end = stream.repetition.map { Self.end(of: rows, $0, from: entry) } ?? entry + rows
+            try appendSegment(stream, entry..<end, column, isOptional)
+            pageRows += rows
+            entry = end
+            row += rows
+            if isPageFull { try closePage() }
+        }
+    }
+
+    /// Rows whose entries and bytes make a segment, on average.
+    private func segmentRows(_ stream: LevelStream, _ column: Column) -> Int {
+        guard stream.rowCount > 0 else { return 1 }
+        var rows = Self.segmentEntries
+        rows = min(rows, Self.segmentEntries * stream.rowCount / max(1, stream.count))
+        if case .bytes(_, let bytes) = column.storage, column.rowCount > 0 {
+            let perRow = max(1, bytes.count / column.rowCount * stream.count / stream.rowCount)
+            rows = min(rows, options.pageBytesTarget / perRow)
+        }
+        return max(1, rows)
+    }
+
+    /// The entry after `rows` more rows.
+    private static func end(of rows: Int, _ repetition: Buffer<UInt8>, from entry: Int) -> Int {
+        var left = rows
+        var index = entry &+ 1
+        let levels = repetition.pointer
+        while index < repetition.count {
+            if levels[index] == 0 {
+                left &-= 1
+                if left == 0 { break }
+            }
+            index &+= 1
+        }
+        return index
+    }
+
+    private var isPageFull: Bool {
+        if pageRows >= options.pageRowsMax { return true }
+        // A dictionary page is small as stored, but a reader unfolds it.
+        let bytes = encoder.usesDictionary ? max(encoder.indices.count * 2, encoder.plainBytes / 4) : encoder.plainBytes
+        return bytes >= options.pageBytesTarget || definition.count >= options.pageBytesTarget
+    }
+
+    private func appendSegment(
+        _ stream: LevelStream, _ entries: Range<Int>, _ column: Column, _ isOptional: Bool
+    ) throws(FirnError) {
+        let (values, hasEnded) = try present(stream, entries, column, isOptional)
+        if try !encoder.append(values) {
+            if definition.count > 0 { try closePage(keepingRows: true) }
+            encoder.stopDictionary()
+            guard try encoder.append(values) else { preconditionFailure("PLAIN pages take every value") }
+        }
+        if hasEnded {
+            definition.append(UnsafePointer(segmentDefinition.pointer), count: entries.count)
+        } else {
+            definition.appendMaximum(entries.count)
+        }
+        if let levels = stream.repetition {
+            repetition.append(UnsafePointer(levels.pointer + entries.lowerBound), count: entries.count)
+        }
+    }
+
+    /// The present values among `entries`; when there are others too, `segmentDefinition` gets all levels.
+    private func present(
+        _ stream: LevelStream, _ entries: Range<Int>, _ column: Column, _ isOptional: Bool
+    ) throws(FirnError) -> (LeafValues, hasEnded: Bool) {
+        guard stream.slots != nil || column.validity != nil else {
+            return (LeafValues(
+                column: column, start: stream.start + entries.lowerBound, count: entries.count, slots: nil), false)
+        }
+        segmentDefinition.removeAll()
+        segmentDefinition.reserve(entries.count)
+        segmentSlots.removeAll()
+        segmentSlots.reserve(entries.count + 1)
+        let count: Int
+        if stream.slots == nil, let validity = column.validity {
+            let start = stream.start + entries.lowerBound
+            count = Self.compact(
+                validity.pointer + start, count: entries.count, slot: start, level: stream.level,
+                segmentDefinition.pointer, segmentSlots.pointer)
+            if count < entries.count, !isOptional { throw NullInRequired.error(leaf.name) }
+        } else {
+            count = try compact(stream, entries, column, isOptional)
+        }
+        let slots = segmentSlots.pointer
+        let first = count > 0 ? Int(slots[0]) : 0
+        let isDense = count == 0 || Int(slots[count - 1]) == first + count - 1
+        let values = LeafValues(
+            column: column, start: first, count: count, slots: isDense ? nil : UnsafePointer(slots))
+        return (values, count < entries.count)
+    }
+
+    /// Levels and slots of a flat optional column; returns the number of present values.
+    private static func compact(
+        _ validity: UnsafePointer<UInt8>, count: Int, slot: Int, level: Int, _ levels: UnsafeMutablePointer<UInt8>,
+        _ slots: UnsafeMutablePointer<Int32>
+    ) -> Int {
+        let base = UInt8(level)
+        for index in 0..<count { levels[index] = base &+ validity[index] }
+        var found = 0
+        for index in 0..<count {
+            slots[found] = Int32(truncatingIfNeeded: slot &+ index)
+            found &+= Int(validity[index])
+        }
+        return found
+    }
+
+    private func compact(
+        _ stream: LevelStream, _ entries: Range<Int>, _ column: Column, _ isOptional: Bool
+    ) throws(FirnError) -> Int {
+        guard let from = stream.slots?.pointer, let ended = stream.definition?.pointer else { return 0 }
+        let validity = column.validity?.pointer
+        let (levels, slots) = (segmentDefinition.pointer, segmentSlots.pointer)
+        let maximum = UInt8(leaf.definitionMax)
+        var found = 0
+        var nulls = 0
+        for entry in entries {
+            let slot = from[entry]
+            let at = entry &- entries.lowerBound
+            if slot < 0 {
+                levels[at] = ended[entry]
+            } else if let validity, validity[Int(slot)] == 0 {
+                levels[at] = UInt8(stream.level)
+                nulls &+= 1
+            } else {
+                levels[at] = maximum
+                slots[found] = slot
+                found &+= 1
+            }
+        }
+        if nulls > 0, !isOptional { throw NullInRequired.error(leaf.name) }
+        return found
+    }
+
+    /// `keepingRows`: the rows of the segment at hand are counted by the caller afterwards.
+    private func closePage(keepingRows: Bool = false) throws(FirnError) {
+        body.removeAll()
+        repetition.encode(into: body)
+        definition.encode(into: body)
+        let encoding = encoder.encodePage(into: body)
+        let kind = PageHeader.Kind.data(
+            valueCount: definition.count, encoding: encoding, definition: .rle, repetition: .rle)
+        let stored = try chunk.store(body, kind, compressor)
+        let isText = type == .string
+        let nulls = definition.count - encoder.valueCount
+        chunk.pages.append(
+            PageIndex.Page(
+                offset: stored.offset, storedBytes: stored.bytes, firstRow: chunk.rows, nullCount: nulls,
+                valueCount: encoder.valueCount,
+                bounds: encoder.bounds.truncated(limit: ParquetLimits.statisticsBytesMax, isText: isText).bounds))
+        chunk.note(encoding, entries: definition.count, nulls: nulls, encoder)
+        chunk.rows += pageRows
+        pageRows = 0
+        definition.removeAll()
+        repetition.removeAll()
+        encoder.beginPage()
+    }
+
+    /// Ends the row group: everything buffered, ready to be written. The writer is then empty.
+    func finishChunk() throws(FirnError) -> FinishedChunk {
+        if definition.count > 0 { try closePage() }
+        var dictionaryPage: [[UInt8]] = []
+        if encoder.dictionaryPageCount > 0 {
+            body.removeAll()
+            encoder.encodeDictionary(into: body)
+            let kind = PageHeader.Kind.dictionary(valueCount: encoder.dictionaryCount, encoding: .plain)
+            dictionaryPage = try chunk.storeDictionary(body, kind, compressor)
+        }
+        let finished = FinishedChunk(
+            leaf: leaf, isText: type == .string, codec: compressor.codec, state: chunk, dictionaryPage: dictionaryPage)
+        total.merge(chunk.totals)
+        storedBytes += finished.storedBytes
+        chunk = ChunkState()
+        encoder.beginChunk()
+        return finished
+    }
+}

@@ -1,0 +1,87 @@
+import Base
+
+/// Values of a fixed bit width, least significant bit first.
+enum BitPacking {
+    /// Bits needed for values up to `largest`, at least 1.
+    static func width(_ largest: Int) -> Int { max(1, Int.bitWidth - largest.leadingZeroBitCount) }
+
+    /// Appends `count` values of `width` bits (1...32), padded with zeros to a whole group of 8.
+    @inline(__always)
+    static func pack<T: FixedWidthInteger & UnsignedInteger>(
+        _ values: UnsafePointer<T>, count: Int, width: Int, into out: Buffer<UInt8>
+    ) {
+        let total = (count + 7) / 8 * width
+        out.reserve(total + 8)
+        let target = UnsafeMutableRawPointer(out.pointer + out.count)
+        var at = 0
+        var bits: UInt64 = 0
+        var held: UInt64 = 0
+        let step = UInt64(width)
+        for index in 0..<count {
+            bits |= UInt64(truncatingIfNeeded: values[index]) &<< held
+            held &+= step
+            if held >= 32 {
+                target.storeBytes(of: UInt32(truncatingIfNeeded: bits), toByteOffset: at, as: UInt32.self)
+                at &+= 4
+                bits &>>= 32
+                held &-= 32
+            }
+        }
+        while at < total {
+            target.storeBytes(of: UInt8(truncatingIfNeeded: bits), toByteOffset: at, as: UInt8.self)
+            bits &>>= 8
+            at &+= 1
+        }
+        out.commit(total)
+    }
+
+    /// Appends bytes of 0 or 1 as single bits, padded with zeros to a whole byte.
+    static func packBooleans(_ values: UnsafePointer<UInt8>, count: Int, into out: Buffer<UInt8>) {
+        let whole = count / 8
+        out.reserve(whole + 1)
+        let target = out.pointer + out.count
+        let source = UnsafeRawPointer(values)
+        for index in 0..<whole {
+            // Multiplying moves the low bit of byte i to bit 56 + i.
+            let eight = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self))
+            target[index] = UInt8(truncatingIfNeeded: (eight &* 0x0102_0408_1020_4080) &>> 56)
+        }
+        out.commit(whole)
+        if whole * 8 < count {
+            var last: UInt8 = 0
+            for index in whole * 8..<count { last |= values[index] &<< UInt8(index & 7) }
+            out.append(last)
+        }
+    }
+
+    /// Reads `count` values of `width` bits (0...32). Precondition: `source` holds that many bits.
+    @inline(__always)
+    static func unpack<T: FixedWidthInteger & UnsignedInteger>(
+        _ source: UnsafeRawBufferPointer, count: Int, width: Int, into out: UnsafeMutablePointer<T>
+    ) {
+        precondition(source.count >= (count * width + 7) / 8)
+        let mask: UInt64 = (1 &<< UInt64(width)) &- 1
+        // A load of 8 bytes holds a value wherever in the first byte it starts, since 7 + 32 < 64.
+        let safe = source.count < 8 || width == 0 ? 0 : min(count, ((source.count - 8) * 8) / width)
+        var bit = 0
+        if let base = source.baseAddress {
+            for index in 0..<safe {
+                let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: bit &>> 3, as: UInt64.self))
+                out[index] = T(truncatingIfNeeded: (word &>> UInt64(bit & 7)) & mask)
+                bit &+= width
+            }
+        }
+        for index in safe..<count {
+            var word: UInt64 = 0
+            var byte = bit &>> 3
+            var shift: UInt64 = 0
+            while byte < source.count && shift < 40 {
+                word |= UInt64(source[byte]) &<< shift
+                byte &+= 1
+                shift &+= 8
+            }
+            out[index] = T(truncatingIfNeeded: (word &>> UInt64(bit & 7)) & mask)
+            bit &+= width
+        }
+    }
+}

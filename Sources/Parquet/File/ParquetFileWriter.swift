@@ -1,0 +1,214 @@
+import Base
+import Columnar
+
+/// Writes one Parquet file front to back. Not thread-safe.
+///
+/// 1. Batches are shredded into the leaves' level entries and taken over by one `LeafWriter` a leaf, which encodes and
+///    compresses pages as they fill: memory holds encoded pages and one open page a leaf.
+/// 2. When the row group has its bytes or rows, its chunks go to the sink.
+/// 3. `close` writes the last row group, the page indexes and the footer.
+///
+/// The file is whole only after `close`; after any error the writer must be dropped, and what the sink got discarded.
+///
+/// Format: https://parquet.apache.org/docs/file-format/
+public final class ParquetFileWriter {
+    /// Rows taken over between two looks at the row group's size.
+    private static let stepRows = 16384
+    /// Small writes are gathered up to this many bytes.
+    private static let sinkBytes = 1 << 20
+
+    private let schema: Schema
+    private let options: ParquetWriteOptions
+    private let sink: ([UInt8]) throws -> Void
+    /// A schema that Parquet cannot hold is reported by the first `write`.
+    private let layout: Result<[SchemaNode], FirnError>
+    private let leaves: [LeafWriter]
+    private var footer = ParquetFooter()
+    private var indexes: [[FinishedIndex]] = []
+    private var groupRows = 0
+    private var pending: [UInt8] = Array("PAR1".utf8)
+    private var offset = 4
+    private var isClosed = false
+
+    private struct FinishedIndex {
+        let column: [UInt8]?
+        let offset: [UInt8]
+    }
+
+    /// `sink` gets the file's bytes in order and may throw.
+    public init(schema: Schema, options: ParquetWriteOptions = .init(), sink: @escaping ([UInt8]) throws -> Void) {
+        self.schema = schema
+        self.options = options
+        self.sink = sink
+        do throws(FirnError) {
+            let elements = try SchemaElements.build(schema)
+            let nodes = try SchemaTree.build(elements, source: "schema")
+            footer.schema = elements
+            layout = .success(nodes)
+            let compressor = PageCompressor(codec: options.codec, level: options.compressionLevel)
+            let types = Self.leafTypes(schema.fields.map(\.type))
+            leaves = zip(nodes.flatMap(\.leaves), types).map {
+                LeafWriter(leaf: $0, type: $1, options: options, compressor: compressor)
+            }
+        } catch {
+            layout = .failure(error)
+            leaves = []
+        }
+        footer.createdBy = options.createdBy
+        footer.keyValueMetadata = options.keyValueMetadata
+    }
+
+    private static func leafTypes(_ types: [DataType]) -> [DataType] {
+        types.flatMap { type -> [DataType] in
+            switch type {
+            case .structure(let type): leafTypes(type.fields.map(\.type))
+            case .list(let type): leafTypes([type.element])
+            case .map(let type): leafTypes([type.key, type.value])
+            default: [type]
+            }
+        }
+    }
+
+    /// Bytes held in memory: encoded pages and open buffers of the current row group.
+    public var bufferedBytes: Int { leaves.reduce(pending.count) { $0 + $1.bufferedBytes } }
+    /// Bytes the file would have if it were closed now, without its footer.
+    public var estimatedFileBytes: Int { offset + leaves.reduce(0) { $0 + $1.bufferedBytes } }
+    /// Rows taken so far.
+    public var rowCount: Int { footer.rowCount + groupRows }
+
+    /// Takes all rows of a batch whose columns are those of the writer's schema, in its order.
+    ///
+    /// Throws `.invalidInput` for a null in a required column (`null_in_required`) and a decimal with too many digits
+    /// (`decimal_out_of_range`), `.unsupported` for a schema that Parquet cannot hold, and what the sink throws.
+    public func write(_ batch: RecordBatch) throws { try write(batch, rows: 0..<batch.rowCount) }
+
+    /// Takes some rows of a batch.
+    public func write(_ batch: RecordBatch, rows: Range<Int>) throws {
+        precondition(!isClosed, "the file is closed")
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.rowCount)
+        let nodes = try layout.get()
+        precondition(batch.columns.count == nodes.count, "the batch has other columns than the file")
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let count = min(Self.stepRows, rows.upperBound - row, options.rowGroupRowsMax - groupRows)
+            let stream = LevelStream.rows(row..<row + count)
+            for (node, column) in zip(nodes, batch.columns) { try shred(node, column, stream) }
+            groupRows += count
+            row += count
+            if groupRows >= options.rowGroupRowsMax || bufferedBytes >= options.rowGroupBytesTarget {
+                try closeRowGroup()
+            }
+        }
+    }
+
+    private func shred(_ node: SchemaNode, _ column: Column, _ stream: LevelStream) throws(FirnError) {
+        switch (node.shape, column.storage) {
+        case (.leaf(let leaf), _):
+            try leaves[leaf.column].append(stream, column, isOptional: node.isOptional)
+        case (.structure(let children), .structure(let columns)):
+            precondition(children.count == columns.count, "the batch has other columns than the file")
+            let inner = try stream.entering(column, node)
+            for (child, column) in zip(children, columns) { try shred(child, column, inner) }
+        case (.list(let element), .list(let offsets, let columns)):
+            let inner = try stream.entering(column, node)
+            try shred(
+                element, columns[0], inner.expanding(offsets, repetitionLevel: node.repetition + 1))
+        case (.map(let key, let value), .map(let offsets, let columns)):
+            let inner = try stream.entering(column, node).expanding(offsets, repetitionLevel: node.repetition + 1)
+            try shred(key, columns[0], inner)
+            try shred(value, columns[1], inner)
+        default: throw LeafMismatch.error(column)
+        }
+    }
+
+    private func closeRowGroup() throws {
+        guard groupRows > 0 else { return }
+        var group = ParquetFooter.RowGroup()
+        group.rowCount = groupRows
+        group.fileOffset = offset
+        let start = offset
+        var groupIndexes: [FinishedIndex] = []
+        for leaf in leaves {
+            let chunk = try leaf.finishChunk()
+            let metadata = chunk.metadata(offset: offset)
+            for part in chunk.dictionaryPage { try emit(part) }
+            for part in chunk.state.data { try emit(part) }
+            group.columns.append(metadata)
+            group.totalBytes += metadata.uncompressedBytes
+            if options.writesPageIndex {
+                let index = chunk.index
+                groupIndexes.append(
+                    FinishedIndex(
+                        column: index.columnIndex(), offset: index.offsetIndex(dataStart: metadata.dataPageOffset)))
+            }
+        }
+        group.compressedBytes = offset - start
+        footer.rowGroups.append(group)
+        footer.rowCount += groupRows
+        indexes.append(groupIndexes)
+        groupRows = 0
+    }
+
+    /// Writes the rest of the file. Throws what the sink throws.
+    public func close() throws -> ParquetFileSummary {
+        precondition(!isClosed, "the file is closed")
+        _ = try layout.get()
+        try closeRowGroup()
+        isClosed = true
+        for (group, indexes) in indexes.enumerated() {
+            for (column, index) in indexes.enumerated() where index.column != nil {
+                footer.rowGroups[group].columns[column].columnIndexOffset = offset
+                footer.rowGroups[group].columns[column].columnIndexBytes = index.column!.count
+                try emit(index.column!)
+            }
+        }
+        for (group, indexes) in indexes.enumerated() {
+            for (column, index) in indexes.enumerated() {
+                footer.rowGroups[group].columns[column].offsetIndexOffset = offset
+                footer.rowGroups[group].columns[column].offsetIndexBytes = index.offset.count
+                try emit(index.offset)
+            }
+        }
+        let bytes = footer.serialize()
+        try emit(bytes)
+        try emit(withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Array($0) })
+        try emit(Array("PAR1".utf8))
+        if !pending.isEmpty { try sink(pending) }
+        pending = []
+        return summary
+    }
+
+    private func emit(_ bytes: [UInt8]) throws {
+        offset += bytes.count
+        if pending.count + bytes.count <= Self.sinkBytes {
+            pending.append(contentsOf: bytes)
+            return
+        }
+        if !pending.isEmpty { try sink(pending) }
+        pending.removeAll(keepingCapacity: true)
+        if bytes.count >= Self.sinkBytes / 4 { try sink(bytes) } else { pending.append(contentsOf: bytes) }
+    }
+
+    private var summary: ParquetFileSummary {
+        var columns: [Int: ColumnMetrics] = [:]
+        for writer in leaves {
+            let total = writer.total
+            let isRepeated = writer.leaf.repetitionMax > 0
+            var metrics = ColumnMetrics(
+                columnBytes: writer.storedBytes, valueCount: total.entries, nullCount: total.nulls,
+                nanCount: writer.type == .float || writer.type == .double ? total.nans : nil, isRepeated: isRepeated)
+            switch options.metrics[writer.leaf.fieldId] ?? options.metricsDefault {
+            case .none, .counts: break
+            case .truncate, .full:
+                if !isRepeated, let bounds = total.bounds.values(writer.type) {
+                    metrics.lowerBound = bounds.low
+                    metrics.upperBound = bounds.high
+                }
+            }
+            columns[writer.leaf.fieldId] = metrics
+        }
+        return ParquetFileSummary(
+            rowCount: footer.rowCount, fileBytes: offset, splitOffsets: footer.rowGroups.compactMap(\.fileOffset),
+            columns: columns)
+    }
+}

@@ -1,0 +1,19 @@
+/// Bounds that a file could otherwise push, each with its reason.
+enum ParquetLimits {
+    /// Nesting of Thrift values and of the schema tree: deeper than any real schema, shallow enough for the stack.
+    static let depthMax = 128
+    /// Bytes of a footer: some three hundred thousand column chunks.
+    static let footerBytesMax = 64 << 20
+    /// Levels are held in one byte each.
+    static let levelMax = 255
+    /// Rows of a row group and entries of a column chunk: list offsets are 32-bit, levels cost two bytes an entry.
+    static let chunkEntriesMax = 1 << 28
+    /// A page of nulls takes a few bytes whatever its length, so the entries a chunk may claim start from this ...
+    static let chunkEntriesFree = 1 << 20
+    /// ... and grow by this for every stored byte.
+    static let chunkEntriesPerByte = 1 << 16
+    /// The end of the file fetched at once on opening: footer and, for a small file, everything else.
+    static let tailBytes = 64 << 10
+    /// Footer and index statistics of byte arrays are cut to this many bytes.
+    static let statisticsBytesMax = 64
+}

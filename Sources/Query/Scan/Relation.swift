@@ -1,0 +1,60 @@
+import Base
+import Columnar
+
+/// Something with typed rows: a table at one snapshot, or a metadata table.
+public protocol Relation: AnyObject {
+    var schema: Schema { get }
+    /// For the optimizer's choice of join order; need not be exact.
+    var estimatedRows: Int { get }
+
+    /// Starts a scan.
+    ///
+    /// - Parameters:
+    ///   - projection: the wanted top-level columns, with the ids of `schema`; may be empty, when only the number of
+    ///     rows matters.
+    ///   - filter: rows that do not pass it may be left out, and files and row groups without such rows should be.
+    func scan(projection: Schema, filter: Expression) throws -> any RowScan
+}
+
+/// A scan under way.
+public protocol RowScan: AnyObject {
+    /// The next rows, in the order of `projection`; nil at the end.
+    func nextBatch() throws -> RecordBatch?
+}
+
+/// Finds the tables of statements. All answers for one statement come from one call each, so a reference that appears
+/// twice reads one state.
+public protocol SnapshotSource: Sendable {
+    /// Throws `.notFound` (`unknown_table`, `unknown_snapshot`) for what does not exist.
+    func relation(_ reference: TableReference, statistics: QueryStatistics) throws -> any Relation
+}
+
+/// Rows already in memory.
+public final class MemoryRelation: Relation {
+    public let schema: Schema
+    private let batches: [RecordBatch]
+    public var estimatedRows: Int { batches.reduce(0) { $0 + $1.rowCount } }
+
+    /// Precondition: the batches have the columns of `schema`.
+    public init(schema: Schema, batches: [RecordBatch]) {
+        self.schema = schema
+        self.batches = batches
+    }
+
+    public func scan(projection: Schema, filter: Expression) -> any RowScan {
+        let positions = projection.fields.map { field in schema.fields.firstIndex { $0.id == field.id }! }
+        return Scan(
+            batches: batches.map { batch in
+                RecordBatch(
+                    schema: projection, columns: positions.map { batch.columns[$0] }, rowCount: batch.rowCount)
+            })
+    }
+
+    private final class Scan: RowScan {
+        private var batches: ArraySlice<RecordBatch>
+
+        init(batches: [RecordBatch]) { self.batches = batches[...] }
+
+        func nextBatch() -> RecordBatch? { batches.popFirst() }
+    }
+}

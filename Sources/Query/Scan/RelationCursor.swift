@@ -1,0 +1,156 @@
+import Base
+import Columnar
+import SQLiteKit
+
+/// One scan of a relation, batch by batch.
+///
+/// 1. The first filter reads lazily: a batch is fetched when the one before is used up, so LIMIT stops the reading.
+/// 2. A second filter shows that this is the inner side of a join. The rows that pass the constraints that never change
+///    are then read once and kept, with a hash of each column that is looked up (`JoinRows`).
+/// 3. When they do not fit the memory allowed, every filter reads anew.
+final class RelationCursor: VirtualCursor {
+    private let relation: any Relation
+    private let guardian: QueryGuard
+    private let joinBytesMax: Int
+    private var filterCount = 0
+
+    /// Where the next batch comes from.
+    private var scan: (any RowScan)?
+    private var filter = Expression.alwaysTrue
+    private var kept: JoinRows?
+    private var keptTooLarge = false
+    /// Rows of `kept` that this filter visits, when they were looked up; by `row`.
+    private var found: [JoinRows.Position]?
+    private var keptBatch = 0
+
+    private var selected: [Int32]?
+    private var row = 0
+    private var rowCount = 0
+    private var current = 0
+    private var writers: [CellWriter?] = []
+    private(set) var rowId: Int64 = 0
+    private(set) var isAtEnd = true
+
+    init(_ relation: any Relation, guardian: QueryGuard, joinBytesMax: Int) {
+        self.relation = relation
+        self.guardian = guardian
+        self.joinBytesMax = joinBytesMax
+    }
+
+    // MARK: Starting
+
+    func filter(_ request: ScanRequest) throws {
+        filterCount += 1
+        (scan, found, selected) = (nil, nil, nil)
+        (row, rowCount, rowId, keptBatch) = (-1, 0, 0, 0)
+        isAtEnd = false
+        let projection = Schema(
+            schemaId: relation.schema.schemaId,
+            fields: relation.schema.fields.enumerated().filter { request.uses(column: $0.offset) }.map(\.element))
+        if filterCount == 2, !keptTooLarge { try keepRows(request, projection) }
+        filter = .all(request.constraints.compactMap(predicate))
+        if filter.hasAlwaysFalse {
+            isAtEnd = true
+            return
+        }
+        if let kept {
+            found = lookup(request, in: kept)
+            if let found { rowCount = found.count }
+        } else {
+            scan = try relation.scan(projection: projection, filter: filter)
+        }
+        try next()
+    }
+
+    private func predicate(_ constraint: ScanRequest.Constraint) -> Expression? {
+        PushDown.predicate(
+            field: relation.schema.fields[constraint.column], constraint.comparison, constraint.operand)
+    }
+
+    private func keepRows(_ request: ScanRequest, _ projection: Schema) throws {
+        let lasting = Expression.all(request.constraints.filter(\.isConstant).compactMap(predicate))
+        let rows = JoinRows()
+        guard !lasting.hasAlwaysFalse else { return kept = rows }
+        let scan = try relation.scan(projection: projection, filter: lasting)
+        while let batch = try scan.nextBatch() {
+            try guardian.check()
+            rows.add(batch, rows: Selection.rows(of: batch, filter: lasting))
+            if rows.byteCount > joinBytesMax {
+                keptTooLarge = true
+                return
+            }
+        }
+        kept = rows
+    }
+
+    /// The kept rows that can equal a looked-up value; nil to visit all.
+    private func lookup(_ request: ScanRequest, in kept: JoinRows) -> [JoinRows.Position]? {
+        for constraint in request.constraints where !constraint.isConstant && constraint.comparison == .equal {
+            if case .compare(let id, .equal, let value)? = predicate(constraint) {
+                return kept.positions(fieldId: id, value: value)
+            }
+        }
+        return nil
+    }
+
+    // MARK: Stepping
+
+    func next() throws {
+        rowId += 1
+        row += 1
+        if let found {
+            guard row < rowCount else { return isAtEnd = true }
+            let position = found[row]
+            if Int(position.batch) != keptBatch || writers.isEmpty || row == 0 {
+                keptBatch = Int(position.batch)
+                point(to: kept!.batches[keptBatch].batch)
+            }
+            current = Int(position.row)
+            return
+        }
+        while row >= rowCount {
+            guard try nextBatch() else { return isAtEnd = true }
+        }
+        current = selected.map { Int($0[row]) } ?? row
+    }
+
+    private func nextBatch() throws -> Bool {
+        try guardian.check()
+        row = 0
+        let batch: RecordBatch
+        if let kept {
+            guard keptBatch < kept.batches.count else { return false }
+            (batch, selected) = kept.batches[keptBatch]
+            keptBatch += 1
+        } else {
+            guard let read = try scan?.nextBatch() else { return false }
+            batch = read
+            selected = Selection.rows(of: batch, filter: filter)
+        }
+        rowCount = selected?.count ?? batch.rowCount
+        point(to: batch)
+        return true
+    }
+
+    private func point(to batch: RecordBatch) {
+        let byId = Dictionary(
+            zip(batch.schema.fields.map(\.id), batch.columns), uniquingKeysWith: { first, _ in first })
+        writers = relation.schema.fields.map { byId[$0.id].map(CellWriter.init) }
+    }
+
+    func column(_ index: Int, _ result: ResultSink) {
+        // SQLite asks for no column that it did not say it uses.
+        writers[index]?.write(row: current, result)
+    }
+}
+
+extension Expression {
+    /// True when the conjunction cannot pass any row.
+    var hasAlwaysFalse: Bool {
+        switch self {
+        case .alwaysFalse: true
+        case .and(let a, let b): a.hasAlwaysFalse || b.hasAlwaysFalse
+        default: false
+        }
+    }
+}

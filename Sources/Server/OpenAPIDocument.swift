@@ -1,0 +1,274 @@
+/// The description of the HTTP API: `Schemas/openapi.yaml`, embedded. A test compares the two.
+enum OpenAPIDocument {
+    static let bytes = Array(text.utf8)
+
+    static let text = #"""
+        openapi: 3.1.0
+        info:
+          title: Firn
+          version: 0.1.0
+          description: Stream records into Apache Iceberg tables, query their snapshots, keep their files few.
+          license: {name: Apache-2.0, identifier: Apache-2.0}
+        servers:
+          - url: http://127.0.0.1:8181
+        paths:
+          /v1/tables:
+            get:
+              summary: List tables
+              operationId: listTables
+              responses:
+                '200': {description: Names as namespace.table, content: {application/json: {schema: {type: object, required: [tables], properties: {tables: {type: array, items: {type: string}}}}}}}
+            post:
+              summary: Create a table
+              operationId: createTable
+              requestBody:
+                required: true
+                content: {application/json: {schema: {$ref: '#/components/schemas/TableDefinition'}}}
+              responses:
+                '201': {description: The new table, content: {application/json: {schema: {$ref: '#/components/schemas/Table'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/namespaces:
+            get:
+              summary: List namespaces
+              operationId: listNamespaces
+              responses:
+                '200': {description: Names, content: {application/json: {schema: {type: object, required: [namespaces], properties: {namespaces: {type: array, items: {type: string}}}}}}}
+            post:
+              summary: Create a namespace
+              description: With the property firn.auto-create-tables=true the first records of an unknown table define it.
+              operationId: createNamespace
+              requestBody:
+                required: true
+                content: {application/json: {schema: {type: object, required: [namespace], properties: {namespace: {type: string}, properties: {type: object, additionalProperties: {type: string}}}}}}
+              responses:
+                '201': {description: Created}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            get:
+              summary: Describe a table
+              operationId: describeTable
+              responses:
+                '200': {description: The table, content: {application/json: {schema: {$ref: '#/components/schemas/Table'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+            patch:
+              summary: Alter a table
+              operationId: alterTable
+              requestBody:
+                required: true
+                content: {application/json: {schema: {type: object, properties: {set-properties: {type: object, additionalProperties: {type: string}}, remove-properties: {type: array, items: {type: string}}, rename-to: {type: string}}}}}
+              responses:
+                '200': {description: The altered table, content: {application/json: {schema: {$ref: '#/components/schemas/Table'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+            delete:
+              summary: Drop a table
+              operationId: dropTable
+              parameters: [{name: purge, in: query, description: Also delete its files, schema: {type: boolean, default: true}}]
+              responses:
+                '204': {description: Dropped}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/records:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            post:
+              summary: Insert records
+              description: >-
+                Every accepted record is durable when this answers with 200 and lands exactly once, however often a batch with
+                an Idempotency-Key or a producer sequence is sent. Records that do not fit the schema are listed in "rejected";
+                the others land. A batch without any acceptable record is answered with 422.
+              operationId: insertRecords
+              parameters:
+                - {name: Content-Encoding, in: header, schema: {enum: [gzip, zstd, identity]}}
+                - {name: Idempotency-Key, in: header, description: Makes a retry of this batch safe, schema: {type: string, maxLength: 255}}
+                - {name: Firn-Producer, in: header, description: Names the sender of a rising sequence, schema: {type: string, maxLength: 255}}
+                - {name: Firn-Epoch, in: header, description: A higher epoch fences the holders of lower ones, schema: {type: integer, minimum: 0, default: 0}}
+                - {name: Firn-Sequence, in: header, description: 'Strictly increasing per producer; gaps are allowed, so a source offset serves', schema: {type: integer, minimum: 0}}
+                - {name: Prefer, in: header, description: 'wait=committed answers once the records are in a snapshot', schema: {type: string}}
+              requestBody:
+                required: true
+                content:
+                  application/x-ndjson: {schema: {type: string, description: One JSON object a line}}
+                  application/json: {schema: {oneOf: [{type: object}, {type: array, items: {type: object}}]}}
+              responses:
+                '200': {description: What was accepted, content: {application/json: {schema: {$ref: '#/components/schemas/IngestAnswer'}}}}
+                '409': {$ref: '#/components/responses/Problem'}
+                '413': {$ref: '#/components/responses/Problem'}
+                '422': {$ref: '#/components/responses/Problem'}
+                '429': {$ref: '#/components/responses/Problem'}
+                '507': {$ref: '#/components/responses/Problem'}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/producers/{producer}:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {name: producer, in: path, required: true, schema: {type: string}}
+            get:
+              summary: Where a producer may resume
+              operationId: producerPosition
+              responses:
+                '200': {description: 'Last durable and last committed sequence', content: {application/json: {schema: {type: object, properties: {producer: {type: string}, epoch: {type: integer}, durable-sequence: {type: [integer, 'null']}, committed-sequence: {type: [integer, 'null']}}}}}}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/flush:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            post:
+              summary: Commit what is durable
+              operationId: flushTable
+              responses:
+                '200': {description: Committed}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/compact:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            post:
+              summary: Merge small files now
+              operationId: compactTable
+              responses:
+                '200': {description: Files and bytes before and after}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/snapshots:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            get:
+              summary: List snapshots
+              operationId: listSnapshots
+              responses:
+                '200': {description: Snapshots in Iceberg's JSON form, oldest first}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/files:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {name: snapshot-id, in: query, schema: {type: integer}}
+            get:
+              summary: List the data files of a snapshot
+              operationId: listFiles
+              responses:
+                '200': {description: Path, records and bytes of each file}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/schedules:
+            parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
+            get:
+              summary: List maintenance schedules
+              operationId: listSchedules
+              responses:
+                '200': {description: Schedules with their next runs}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/schedules/{name}:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            get:
+              summary: Show a schedule
+              operationId: showSchedule
+              responses:
+                '200': {description: The schedule and its next five runs}
+                default: {$ref: '#/components/responses/Problem'}
+            put:
+              summary: Set a schedule
+              operationId: setSchedule
+              requestBody:
+                required: true
+                content: {application/json: {schema: {type: object, properties: {every: {type: string, examples: [30s, 5m]}, cron: {type: string, examples: ['*/5 * * * *']}, paused: {type: boolean}}}}}
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+            delete:
+              summary: Remove a schedule
+              operationId: removeSchedule
+              responses:
+                '204': {description: Removed}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/query:
+            post:
+              summary: Query with SQL
+              description: Reads everything acknowledged before the request. The Accept header chooses the form of the answer.
+              operationId: query
+              requestBody:
+                required: true
+                content:
+                  application/json: {schema: {type: object, required: [sql], properties: {sql: {type: string}}}}
+                  text/plain: {schema: {type: string}}
+              responses:
+                '200':
+                  description: Rows, streamed
+                  content:
+                    application/x-ndjson: {schema: {type: string}}
+                    application/json: {schema: {type: array, items: {type: object}}}
+                    text/csv: {schema: {type: string}}
+                    text/plain: {schema: {type: string}}
+                default: {$ref: '#/components/responses/Problem'}
+          /metrics:
+            get: {summary: Figures in Prometheus text format, operationId: metrics, responses: {'200': {description: Metrics}}}
+          /healthz:
+            get: {summary: The process is alive, operationId: healthz, responses: {'200': {description: Alive}}}
+          /readyz:
+            get: {summary: Requests will be served, operationId: readyz, responses: {'200': {description: Ready}, default: {$ref: '#/components/responses/Problem'}}}
+        components:
+          parameters:
+            namespace: {name: namespace, in: path, required: true, description: Levels separated by dots, schema: {type: string}}
+            table: {name: table, in: path, required: true, schema: {type: string}}
+          responses:
+            Problem:
+              description: What went wrong (RFC 9457), with a stable code
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+          schemas:
+            Problem:
+              type: object
+              required: [status, code, detail]
+              properties:
+                status: {type: integer}
+                code: {type: string}
+                detail: {type: string}
+                rejected: {type: array, items: {$ref: '#/components/schemas/Rejection'}}
+            Rejection:
+              type: object
+              required: [line, code, message]
+              properties:
+                line: {type: integer, description: 'Line of an NDJSON body, or number of the record in an array, from 1'}
+                column: {type: string, description: Dotted path}
+                code: {type: string}
+                message: {type: string}
+            IngestAnswer:
+              type: object
+              required: [accepted, rejected, duplicate, state, position]
+              properties:
+                accepted: {type: integer}
+                rejected: {type: array, items: {$ref: '#/components/schemas/Rejection'}}
+                rejected-count: {type: integer, description: Present when more were rejected than are listed}
+                duplicate: {type: boolean}
+                state: {enum: [durable, committed]}
+                position: {type: integer, description: Position in the log}
+                snapshot-id: {type: integer}
+            TableDefinition:
+              type: object
+              required: [namespace, name, schema]
+              properties:
+                namespace: {type: string}
+                name: {type: string}
+                schema:
+                  description: The short form ("id long required, ts timestamptz") or Iceberg's schema object
+                  oneOf: [{type: string}, {type: object}]
+                partition: {type: string, examples: ['day(ts), country']}
+                sort: {type: string, examples: ['ts desc']}
+                identifier: {oneOf: [{type: string}, {type: array, items: {type: string}}]}
+                properties: {type: object, additionalProperties: {type: string}}
+                if-not-exists: {type: boolean, default: false}
+            Table:
+              type: object
+              required: [namespace, name, location, metadata-location, schema, properties]
+              properties:
+                namespace: {type: string}
+                name: {type: string}
+                table-uuid: {type: string}
+                format-version: {type: integer}
+                location: {type: string}
+                metadata-location: {type: string}
+                schema: {type: object}
+                partition: {type: array, items: {type: string}}
+                properties: {type: object, additionalProperties: {type: string}}
+                current-snapshot-id: {type: [integer, 'null']}
+                snapshots: {type: integer}
+                total-records: {type: integer}
+                total-data-files: {type: integer}
+                total-files-size: {type: integer}
+
+        """#
+}

@@ -1,0 +1,125 @@
+import Base
+import Catalog
+import HTTPTypes
+import Hummingbird
+import Ingest
+
+/// `POST …/records` and what a producer asks about itself.
+struct RecordRoutes {
+    let ingest: IngestService
+    let bodyBytesMax: Int
+    let pool: WorkerPool
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.post("/v1/tables/:namespace/:table/records") { request, context in
+            try await post(request, table: try context.table)
+        }
+        router.get("/v1/tables/:namespace/:table/producers/:producer") { _, context in
+            let table = try context.table
+            let id = try context.parameters.text("producer")
+            return try await pool.run { try producer(id, table: table) }
+        }
+        router.post("/v1/tables/:namespace/:table/flush") { _, context in
+            let snapshot = try await ingest.flush(try context.table)
+            return JSONResponse.make(["snapshot-id": snapshot.map { .integer($0) } ?? .null])
+        }
+    }
+
+    private func post(_ request: Request, table: TableIdentifier) async throws -> Response {
+        let format = try Self.format(request.headers[.contentType])
+        let coding = try ContentCoding(header: request.headers[.contentEncoding])
+        let stamp = try Self.stamp(request.headers)
+        let wait = try Self.waitsForCommit(request.headers)
+        var body = try await request.bytes(limit: bodyBytesMax)
+        if let coding {
+            let packed = body
+            body = try await pool.run { try coding.decode(packed, limit: bodyBytesMax) }
+        }
+        guard !body.isEmpty else {
+            throw FirnError(.invalidInput, "empty_body", "the body holds no record")
+        }
+        let answer = try await ingest.ingest(body, format: format, into: table, stamp: stamp, waitCommitted: wait)
+        return JSONResponse.make(answer.json)
+    }
+
+    private func producer(_ id: String, table: TableIdentifier) throws -> Response {
+        guard let state = try ingest.producerPosition(id, in: table) else {
+            throw FirnError(
+                .notFound, "producer_not_found", "producer \"\(id)\" has not sent anything to \(table)")
+        }
+        func number(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
+        return JSONResponse.make([
+            "producer": .string(id), "epoch": .integer(state.epoch), "durable-sequence": number(state.durable),
+            "committed-sequence": number(state.committed),
+        ])
+    }
+
+    // MARK: Headers
+
+    static func format(_ contentType: String?) throws(FirnError) -> BodyFormat {
+        let type = (contentType ?? "application/x-ndjson").split(separator: ";").first.map(String.init) ?? ""
+        switch type.lowercased().filter({ $0 != " " }) {
+        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines": return .ndjson
+        case "application/json": return .json
+        default:
+            throw FirnError(
+                .invalidInput, "unsupported_media_type",
+                "Content-Type \"\(type)\" is not understood; send application/x-ndjson or application/json")
+        }
+    }
+
+    static func stamp(_ headers: HTTPFields) throws(FirnError) -> ProducerStamp {
+        let key = headers[.idempotencyKey]
+        let producer = headers[.firnProducer]
+        if key != nil && producer != nil {
+            throw bad("send either Idempotency-Key or Firn-Producer, not both")
+        }
+        if let key { return .key(try checked(key, "Idempotency-Key")) }
+        guard let producer else {
+            guard headers[.firnSequence] == nil && headers[.firnEpoch] == nil else {
+                throw bad("Firn-Sequence and Firn-Epoch need Firn-Producer")
+            }
+            return .none
+        }
+        guard let sequence = headers[.firnSequence].flatMap({ Int64($0) }), sequence >= 0 else {
+            throw bad("Firn-Producer needs Firn-Sequence, a whole number from 0 that rises with every batch")
+        }
+        let epochText = headers[.firnEpoch] ?? "0"
+        guard let epoch = Int64(epochText), epoch >= 0 else { throw bad("Firn-Epoch must be a whole number from 0") }
+        return .sequence(producer: try checked(producer, "Firn-Producer"), epoch: epoch, sequence: sequence)
+    }
+
+    private static func checked(_ id: String, _ header: String) throws(FirnError) -> String {
+        guard !id.isEmpty, id.utf8.count <= Limits.producerIdBytesMax else {
+            throw bad("\(header) must have 1 to \(Limits.producerIdBytesMax) bytes")
+        }
+        return id
+    }
+
+    static func waitsForCommit(_ headers: HTTPFields) throws(FirnError) -> Bool {
+        guard let prefer = headers[.prefer] else { return false }
+        return prefer.split(separator: ",").contains { $0.filter { $0 != " " } == "wait=committed" }
+    }
+
+    private static func bad(_ message: String) -> FirnError { FirnError(.invalidInput, "bad_header", message) }
+}
+
+extension HTTPField.Name {
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let firnProducer = HTTPField.Name("Firn-Producer")!
+    static let firnEpoch = HTTPField.Name("Firn-Epoch")!
+    static let firnSequence = HTTPField.Name("Firn-Sequence")!
+    static let prefer = HTTPField.Name("Prefer")!
+}
+
+extension RequestContext {
+    /// The table that the path names. Throws `.invalidInput` (`bad_identifier`).
+    var table: TableIdentifier {
+        get throws {
+            try TableIdentifier(
+                namespace: parameters.text("namespace").split(separator: ".", omittingEmptySubsequences: false)
+                    .map(String.init),
+                name: parameters.text("table"))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import Base
+import Columnar
+import Iceberg
+import Testing
+
+@testable import Maintenance
+
+@Suite struct CompactionPolicyTests {
+    private func file(
+        _ name: String, _ bytes: Int64, partition: [Value] = [], spec: Int = 0, sequence: Int64 = 1
+    ) -> CompactionCandidate {
+        CompactionCandidate(
+            path: name, specId: spec, partition: partition, fileBytes: bytes, recordCount: bytes / 100,
+            sequenceNumber: sequence)
+    }
+
+    private func files(_ sizes: [Int64]) -> [CompactionCandidate] {
+        sizes.enumerated().map { file("f\($0.offset)", $0.element, sequence: Int64($0.offset)) }
+    }
+
+    private struct Row: Sendable {
+        let name: String
+        let sizes: [Int64]
+        /// Sizes of each expected group, in commit order.
+        let groups: [[Int64]]
+        var isForced = false
+    }
+
+    /// Target 100, so that a file below 75 is small.
+    private static let table: [Row] = [
+        Row(name: "nothing", sizes: [], groups: []),
+        Row(name: "one small file", sizes: [5], groups: []),
+        Row(name: "one small file, forced", sizes: [5], groups: [], isForced: true),
+        Row(name: "four are too few", sizes: [5, 5, 5, 5], groups: []),
+        Row(name: "five make a tier", sizes: [5, 5, 5, 5, 5], groups: [[5, 5, 5, 5, 5]]),
+        Row(name: "two suffice when forced", sizes: [5, 9], groups: [[5, 9]], isForced: true),
+        Row(name: "a big file does not join small ones", sizes: [50, 2, 2, 2, 2, 2], groups: [[2, 2, 2, 2, 2]]),
+        Row(name: "it does once they match it", sizes: [10, 2, 2, 2, 2, 2], groups: [[10, 2, 2, 2, 2, 2]]),
+        Row(name: "or when the result is full", sizes: [60, 10, 10], groups: [[60, 10, 10]]),
+        Row(name: "two halves fill a file", sizes: [40, 40], groups: [[40, 40]]),
+        Row(name: "too large together", sizes: [60, 60, 60], groups: []),
+        Row(name: "too large together, forced", sizes: [60, 60, 60], groups: [], isForced: true),
+        Row(name: "files of the bound are done", sizes: [75, 75, 75, 75, 75, 100, 400], groups: []),
+        Row(
+            name: "groups stop at the target", sizes: Array(repeating: 20, count: 12),
+            groups: [[20, 20, 20, 20, 20], [20, 20, 20, 20, 20]]),
+        Row(name: "the smallest stays when the others fill", sizes: [20, 40, 45], groups: [[40, 45]]),
+        Row(name: "empty files count as one byte", sizes: [0, 0, 0, 0, 0], groups: [[0, 0, 0, 0, 0]]),
+    ]
+
+    @Test func decides() {
+        let options = CompactionOptions(targetBytes: 100)
+        for row in Self.table {
+            let plans = CompactionPolicy.plans(files(row.sizes), options: options, isForced: row.isForced)
+            #expect(plans.map { $0.files.map(\.fileBytes) } == row.groups, "\(row.name)")
+        }
+    }
+
+    @Test func plansNeverMixPlaces() {
+        let options = CompactionOptions(targetBytes: 100)
+        var all: [CompactionCandidate] = []
+        for index in 0..<40 {
+            all.append(
+                file(
+                    "f\(index)", 3, partition: [index % 4 == 0 ? .null : .date(Int32(index % 4)), .string("x")],
+                    spec: index % 8 < 4 ? 0 : 1, sequence: Int64(40 - index)))
+        }
+        let plans = CompactionPolicy.plans(all, options: options)
+        #expect(plans.count == 8)
+        for plan in plans {
+            #expect(plan.files.count == 5)
+            #expect(plan.files.allSatisfy { $0.specId == plan.specId && $0.partition == plan.partition })
+            #expect(plan.files.map(\.sequenceNumber) == plan.files.map(\.sequenceNumber).sorted())
+        }
+    }
+
+    @Test func plansDoNotDependOnTheOrderOfFiles() {
+        let options = CompactionOptions(targetBytes: 1000)
+        let all = (0..<60).map { index in
+            let bytes = Int64(index * index % 97 + 1)
+            return file("f\(index)", bytes, partition: [Value.int(Int32(index % 3))])
+        }
+        let plans = CompactionPolicy.plans(all, options: options)
+        #expect(!plans.isEmpty)
+        #expect(CompactionPolicy.plans(all.reversed(), options: options) == plans)
+    }
+
+    @Test func groupsAreBoundedByFilesAndBytes() {
+        var options = CompactionOptions(targetBytes: 1000, groupBytesMax: 100)
+        let all = files(Array(repeating: 1, count: 950))
+        #expect(CompactionPolicy.plans(all, options: options).allSatisfy { $0.bytes <= 100 })
+        options = CompactionOptions(targetBytes: 1000)
+        options.groupFilesMax = 10
+        let plans = CompactionPolicy.plans(all, options: options)
+        #expect(plans.count == 95 && plans.allSatisfy { $0.files.count == 10 && $0.reason == .tier })
+    }
+
+    /// Random tables: every small file is in at most one plan, and each plan keeps its promise.
+    @Test(arguments: 1...200)
+    func plansKeepTheirPromises(seed: Int) {
+        var random = SplitMix(state: UInt64(seed))
+        let target = Int64(random.below(2000) + 20)
+        let options = CompactionOptions(targetBytes: target, inputFilesMin: random.below(8) + 2)
+        let isForced = random.below(4) == 0
+        var all: [CompactionCandidate] = []
+        for index in 0..<random.below(300) {
+            let bytesMax = random.below(3) == 0 ? Int(target) * 2 : 20
+            let partition = [Value.int(Int32(random.below(3)))]
+            all.append(
+                file(
+                    "f\(index)", Int64(random.below(bytesMax)), partition: partition, spec: random.below(2),
+                    sequence: Int64(random.below(50))))
+        }
+        let plans = CompactionPolicy.plans(all, options: options, isForced: isForced)
+        let planned = plans.flatMap { $0.files.map(\.path) }
+        #expect(Set(planned).count == planned.count)
+        for plan in plans {
+            let sizes = plan.files.map { max($0.fileBytes, 1) }.sorted()
+            let sum = sizes.reduce(0, +)
+            #expect(sizes.count >= 2 && sum <= target)
+            #expect(plan.files.allSatisfy { $0.specId == plan.specId && $0.partition == plan.partition })
+            #expect(plan.files.allSatisfy { $0.fileBytes < options.smallBytesBelow })
+            switch plan.reason {
+            case .full: #expect(sum >= options.smallBytesBelow && !isForced)
+            case .tier: #expect(sizes.count >= options.inputFilesMin && 2 * sizes.last! <= sum && !isForced)
+            case .forced: #expect(isForced)
+            }
+        }
+    }
+
+    /// Ingest and compact, again and again: few files stay, and no row is rewritten more often than promised.
+    @Test(arguments: [(1, 1, 1), (7, 40, 1), (3, 300, 10), (1, 5, 3), (500, 500, 1)])
+    func ingestAndCompactStaysBounded(_ shape: (bytesMin: Int, bytesMax: Int, perCheck: Int)) {
+        let options = CompactionOptions(targetBytes: 4096)
+        var random = SplitMix(state: 42)
+        var live: [CompactionCandidate] = []
+        /// How often the most rewritten row of each file was rewritten.
+        var rewrites: [String: Int] = [:]
+        var ingested: Int64 = 0
+        var written: Int64 = 0
+        let allowed = CompactionPolicy.rewritesMax(fileBytes: Int64(shape.bytesMin), options: options)
+        for step in 1...6000 {
+            let bytes = Int64(shape.bytesMin + random.below(shape.bytesMax - shape.bytesMin + 1))
+            live.append(file("in\(step)", bytes, sequence: Int64(step)))
+            rewrites["in\(step)"] = 0
+            ingested += bytes
+            guard step % shape.perCheck == 0 else { continue }
+            for (index, plan) in CompactionPolicy.plans(live, options: options).enumerated() {
+                let name = "out\(step)-\(index)"
+                let removed = Set(plan.files.map(\.path))
+                rewrites[name] = plan.files.map { rewrites[$0.path]! }.max()! + 1
+                #expect(rewrites[name]! <= allowed)
+                live.removeAll { removed.contains($0.path) }
+                live.append(file(name, plan.bytes, sequence: Int64(step)))
+                written += plan.bytes
+            }
+            let large = 2 * Double(ingested) / 4096
+            let smallest = Double(live.map(\.fileBytes).min()!)
+            let small = Double(options.inputFilesMin) + 2 + max(0, (3072 / smallest).logarithm2)
+            #expect(Double(live.count) <= large + small, "step \(step)")
+        }
+        #expect(live.reduce(0) { $0 + $1.fileBytes } == ingested)
+        #expect(written <= ingested * Int64(allowed))
+        #expect(written > 0)
+    }
+
+    @Test func explainsItself() {
+        let plan = CompactionPlan(
+            specId: 3, partition: [.int(20778), .null], files: files([3 << 20, 1 << 20]), reason: .tier)
+        let spec = PartitionSpec(
+            specId: 3,
+            fields: [
+                PartitionField(sourceId: 1, fieldId: 1000, name: "ts_day", transform: .day),
+                PartitionField(sourceId: 2, fieldId: 1001, name: "country", transform: .identity),
+            ])
+        #expect(
+            plan.explain(spec: spec)
+                == "2 files, 4.0 MiB -> 1 file in ts_day=2026-11-21/country=null: at least doubles every input")
+        #expect(plan.explain(spec: nil) == "2 files, 4.0 MiB -> 1 file: at least doubles every input")
+        #expect(ByteText.format(0) == "0 B" && ByteText.format(1023) == "1023 B" && ByteText.format(1536) == "1.5 KiB")
+    }
+
+    @Test func readsProperties() {
+        let options = CompactionOptions(
+            TableProperties([
+                "write.target-file-size-bytes": "1000", "firn.compaction.min-input-files": "3",
+                "firn.compaction.group-bytes-max": "400", "firn.compaction.enabled": "FALSE",
+            ]))
+        #expect(options.outputBytesMax == 400 && options.smallBytesBelow == 300 && options.inputFilesMin == 3)
+        #expect(!options.isEnabled)
+        let defaults = CompactionOptions(TableProperties([:]))
+        #expect(defaults.outputBytesMax == 536_870_912 && defaults.smallBytesBelow == 402_653_184)
+        #expect(defaults.isEnabled && defaults.inputFilesMin == 5)
+        let bad = CompactionOptions(
+            TableProperties([
+                "write.target-file-size-bytes": "0", "firn.compaction.min-input-files": "1",
+                "firn.compaction.group-bytes-max": "-1", "firn.compaction.enabled": "perhaps",
+            ]))
+        #expect(bad == defaults)
+    }
+}
+
+/// A small generator, so that a failing seed fails again.
+struct SplitMix {
+    var state: UInt64
+
+    mutating func below(_ bound: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        return Int(XXHash64.avalanche(state) % UInt64(max(bound, 1)))
+    }
+}
+
+extension Double {
+    fileprivate var logarithm2: Double { Double(exponent) + 1 }
+}

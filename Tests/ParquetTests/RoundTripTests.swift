@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Parquet
+
+@Suite struct RoundTripTests {}
