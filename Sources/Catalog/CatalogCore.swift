@@ -24,6 +24,27 @@ final class CatalogCore: Sendable {
 
     var nowMs: Int64 { environment.clock.nowMs() }
 
+    /// A table as it is now.
+    func loadTable(_ id: TableIdentifier) throws -> Table {
+        var last: String?
+        while true {
+            guard let location = try database.read({ try TablePointers.location(of: id, in: $0) }) else {
+                throw TablePointers.missing(id)
+            }
+            do {
+                return Table(identifier: id, metadataLocation: location, metadata: try loadMetadata(location))
+            } catch let error as FirnError where error.kind == .notFound {
+                // The table moved on, or went, between the two reads; the same location twice means damage.
+                guard last != location else {
+                    throw FirnError(
+                        .corrupted, "metadata_missing", "the current metadata file of \(id) is missing",
+                        context: ["file": location, "table": id.description])
+                }
+                last = location
+            }
+        }
+    }
+
     /// The metadata in a metadata file; files never change, so a parsed one is kept.
     func loadMetadata(_ location: String) throws -> TableMetadata {
         if let cached = metadata.withLock({ $0[location] }) { return cached }

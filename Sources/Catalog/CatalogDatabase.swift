@@ -52,6 +52,7 @@ final class CatalogDatabase: Sendable {
     ///
     /// Throws `.outcomeUnknown` (`commit_outcome_unknown`) when the COMMIT itself failed in a way that leaves open
     /// whether it took effect. `settle` then decides it.
+    @discardableResult
     func write<Result: Sendable>(_ body: (Database) throws -> Result) throws -> Result {
         try writer.withLock { database in
             var reachedCommit = false

@@ -27,10 +27,11 @@ struct CommitTransaction {
     let prepared: TableChange.Prepared
     let change: TableChange
     let nowMs: Int64
+    let folders: TableFolders
 
     /// Metadata files that the commit drops from the metadata log and that may be deleted.
     var retired: [String] {
-        prepared.commit.removedMetadataFiles.filter { ObjectLocation.isBelow($0, folder: base.metadata.location) }
+        prepared.commit.removedMetadataFiles.filter { folders.owns($0) }
     }
 
     /// False when the pointer no longer is the base's; then nothing has changed.
@@ -73,9 +74,8 @@ struct CommitTransaction {
         }
     }
 
-    /// Only files inside the table's own folder are ours to delete; others were registered by somebody who keeps them.
     private func becomeGarbage(_ path: String, in database: Database) throws {
-        guard ObjectLocation.isBelow(path, folder: base.metadata.location) else { return }
+        guard folders.owns(path) else { return }
         try database.run(
             """
             INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms) VALUES (?, ?, NULL, 'garbage', ?)

@@ -71,7 +71,7 @@ public final class FileLedger: Sendable {
                         INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms)
                         VALUES (?, ?, ?, 'pending', ?)
                         """, [.text(path), .text(table.description), .text(owner), .integer(now)])
-                } catch where error.kind == .alreadyExists {
+                } catch let error as FirnError where error.kind == .alreadyExists {
                     throw FirnError(
                         .alreadyExists, "path_recorded", "the file is in the ledger already", context: ["file": path])
                 }

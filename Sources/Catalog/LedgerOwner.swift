@@ -83,6 +83,10 @@ final class LedgerOwner: Sendable {
     func bury(_ dead: Dead, in database: CatalogDatabase) throws {
         try database.write { database in
             try database.run("DELETE FROM firn_owners WHERE id = ?", [.text(dead.id)])
+            // What it held exclusively is free at once, not only when the lease runs out.
+            try database.run(
+                "UPDATE firn_leases SET owner = NULL, expires_ms = 0 WHERE substr(owner, 1, ?) = ?",
+                [SQLValue(dead.id.utf8.count + 1), .text(dead.id + "/")])
             try environment.files.remove(lockPath(dead.id))
         }
     }

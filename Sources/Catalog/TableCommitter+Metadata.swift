@@ -51,31 +51,23 @@ extension TableCommitter {
     /// Makes an older snapshot of the main branch current again. Nothing is deleted; the snapshots after it stay until
     /// they expire.
     ///
-    /// Throws `.notFound` (`snapshot_not_found`), `.invalidInput` (`not_an_ancestor`).
+    /// Throws `.invalidInput` (`unknown_snapshot`, `not_an_ancestor`).
     public func rollback(to snapshotId: Int64) throws -> CommitResult {
-        try commit(
-            TableChange(prepare: { [identifier] base, context in
-                let metadata = base.metadata
-                guard metadata.snapshot(id: snapshotId) != nil else {
-                    throw FirnError(
-                        .notFound, "snapshot_not_found", "\(identifier) has no snapshot \(snapshotId)",
-                        context: ["table": identifier.description])
-                }
-                guard let current = metadata.currentSnapshotId, metadata.isAncestor(snapshotId, of: current) else {
-                    throw FirnError(
-                        .invalidInput, "not_an_ancestor", "snapshot \(snapshotId) was never current on main",
-                        context: ["table": identifier.description])
-                }
-                guard current != snapshotId else { return nil }
-                var changed = metadata
-                var main = metadata.refs[TableMetadata.mainBranch]
-                    ?? SnapshotReference(snapshotId: snapshotId, kind: .branch)
-                main.snapshotId = snapshotId
-                try changed.setReference(TableMetadata.mainBranch, main, nowMs: context.nowMs)
-                return TableChange.Prepared(
-                    commit: try MetadataCommit.prepare(
-                        changed, base: metadata, baseLocation: base.metadataLocation, context: context))
-            }))
+        try commit(building: { base, context in
+            guard base.metadata.currentSnapshotId != snapshotId else { return nil }
+            return try SnapshotProducer.setCurrent(
+                base: base.metadata, baseLocation: base.metadataLocation, snapshotId: snapshotId, context: context)
+        })
+    }
+
+    /// Creates or moves a branch or tag; nil removes it. Throws `.invalidInput` (`unknown_snapshot`, `bad_reference`).
+    public func setReference(_ name: String, _ reference: SnapshotReference?) throws -> CommitResult {
+        try commit(building: { base, context in
+            guard base.metadata.refs[name] != reference else { return nil }
+            return try SnapshotProducer.setReference(
+                base: base.metadata, baseLocation: base.metadataLocation, name: name, reference: reference,
+                context: context)
+        })
     }
 
     /// What to expire. Nil falls back to the table's properties.
@@ -97,21 +89,16 @@ extension TableCommitter {
     /// Removes snapshots from the table and turns the files that only they reached into garbage, in one commit; the
     /// next collection deletes them. Answers how many snapshots went.
     ///
-    /// Throws `.conflict` (`gc_disabled`) when the table's `gc.enabled` is false.
+    /// Throws `.conflict` (`expiry_disabled`) when the table's `gc.enabled` is false.
     public func expire(_ request: ExpiryRequest) throws -> (result: CommitResult, expired: Int) {
         var expired = 0
         let result = try commit(
-            TableChange(prepare: { [core, identifier] base, context in
-                guard base.metadata.tableProperties.allowsExpiry else {
-                    throw FirnError(
-                        .conflict, "gc_disabled", "the table's property gc.enabled forbids deleting its files",
-                        context: ["table": identifier.description])
-                }
+            TableChange(prepare: { [core] base, context in
                 let ids = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
                 expired = ids.count
                 guard !ids.isEmpty else { return nil }
                 let (commit, unreachable) = try SnapshotProducer.expire(
-                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: ids, context: context,
+                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: Set(ids), context: context,
                     store: core.store)
                 return TableChange.Prepared(commit: commit, unreachable: unreachable)
             }))

@@ -97,16 +97,13 @@ public final class TableCommitter: Sendable {
     }
 
     private func loadBase() throws -> Table {
-        guard let location = try core.database.read({ try TablePointers.location(of: identifier, in: $0) }) else {
-            throw TablePointers.missing(identifier)
-        }
-        let metadata = try core.loadMetadata(location)
-        guard metadata.tableUUID == tableUUID else {
+        let table = try core.loadTable(identifier)
+        guard table.metadata.tableUUID == tableUUID else {
             throw FirnError(
                 .conflict, "table_replaced", "\(identifier) is another table than before",
                 context: ["table": identifier.description])
         }
-        return Table(identifier: identifier, metadataLocation: location, metadata: metadata)
+        return table
     }
 
     /// One attempt; nil when another writer moved the pointer first.
@@ -129,7 +126,7 @@ public final class TableCommitter: Sendable {
         }
         let transaction = CommitTransaction(
             identifier: identifier, tableUUID: tableUUID, base: base, prepared: prepared, change: change,
-            nowMs: core.nowMs)
+            nowMs: core.nowMs, folders: TableFolders(base.metadata, warehouse: core.directory))
         do {
             guard try transaction.run(in: core) else {
                 abandon(objects)

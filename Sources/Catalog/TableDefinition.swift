@@ -24,7 +24,7 @@ public struct TableDefinition: Sendable {
             parsed = try ShortSchema.parse(schema)
         }
         // Partition, sort and identifier columns are found by id, so that the ids must be right already.
-        parsed = try TableMetadata.assigningFreshIds(parsed)
+        parsed = parsed.withFreshIds
         parsed.identifierFieldIds = try Self.identifiers(identifierColumns, in: parsed) ?? parsed.identifierFieldIds
         self.identifier = identifier
         self.schema = parsed
@@ -104,20 +104,25 @@ public struct TableDefinition: Sendable {
         return field
     }
 
+    private static func transform(_ name: String, _ argument: Int?) -> Transform {
+        Transform(parsing: argument.map { "\(name)[\($0)]" } ?? name)
+    }
+
     private static func spec(_ text: String?, schema: Schema) throws(FirnError) -> PartitionSpec {
         guard let text else { return .unpartitioned }
         var fields: [PartitionField] = []
         for term in try ShortSchema.parsePartition(text) {
             let source = try column(term.column, in: schema)
-            let transform = Transform(parsing: term.transformText)
+            let transform = transform(term.transform, term.argument)
             guard transform.accepts(source.type) else {
                 throw FirnError(
                     .invalidInput, "bad_partition",
-                    "\(term.transformText) cannot be applied to column \"\(term.column)\" of type \(source.type)")
+                    "\(transform) cannot be applied to column \"\(term.column)\" of type \(source.type)")
             }
             let base = term.column.split(separator: ".").joined(separator: "_")
             let name =
                 switch transform {
+                case _ where term.name != nil: term.name!
                 case .identity: base
                 case .bucket: base + "_bucket"
                 case .truncate: base + "_trunc"
@@ -135,9 +140,9 @@ public struct TableDefinition: Sendable {
             let source = try column(term.column, in: schema)
             fields.append(
                 SortField(
-                    sourceId: source.id, transform: Transform(parsing: term.transformText),
+                    sourceId: source.id, transform: transform(term.transform, term.argument),
                     direction: term.descending ? .descending : .ascending,
-                    nullOrder: term.nullsFirst.map { $0 ? .first : .last }))
+                    nullOrder: term.nullsFirst ? .first : .last))
         }
         return SortOrder(orderId: 1, fields: fields)
     }

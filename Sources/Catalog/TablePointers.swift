@@ -57,7 +57,7 @@ enum TablePointers {
                 "UPDATE iceberg_tables SET table_namespace = ?, table_name = ? WHERE \(key) AND \(isTable)",
                 [.text(to.namespaceText), .text(to.name)] + arguments(from))
             guard changed == 1 else { throw missing(from) }
-        } catch where error.kind == .alreadyExists {
+        } catch let error as FirnError where error.kind == .alreadyExists {
             throw exists(to)
         }
     }

@@ -12,7 +12,7 @@ extension Warehouse {
                         finished_ms, detail, error, id)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """, job.values)
-            } catch where error.kind == .alreadyExists {
+            } catch let error as FirnError where error.kind == .alreadyExists {
                 throw FirnError(.alreadyExists, "job_exists", "there is a job \(job.id) already")
             }
         }

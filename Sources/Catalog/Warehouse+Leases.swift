@@ -2,6 +2,10 @@ import Base
 import SQLiteKit
 
 extension Warehouse {
+    /// This process's id. A lease owner that begins with it and a slash loses its leases when the process is found
+    /// dead, without waiting for them to run out.
+    public func processId() throws -> String { try ledger.owner.id(in: core.database) }
+
     /// Takes a lease that is free, expired or already this owner's; nil while another owner holds it.
     ///
     /// The holder that takes it over from another, or again after it ran out, gets a higher epoch.

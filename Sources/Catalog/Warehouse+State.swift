@@ -37,7 +37,7 @@ extension Warehouse {
         for id in try listTables() {
             let table = try loadTable(id)
             accounted.insert(table.metadataLocation)
-            accounted.formUnion(try reachableFiles(metadata: table.metadata, store: store))
+            accounted.formUnion(try reachableFiles(table.metadata, store: store))
         }
         let known = Set(accounted.compactMap { try? ObjectLocation.normalized($0) })
         let own = ObjectLocation.file(directory)

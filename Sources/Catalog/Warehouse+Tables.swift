@@ -20,10 +20,7 @@ extension Warehouse {
     /// The table as it is now. Metadata files that were read before are not read again. Throws `.notFound`
     /// (`table_not_found`).
     public func loadTable(_ id: TableIdentifier) throws -> Table {
-        guard let location = try core.database.read({ try TablePointers.location(of: id, in: $0) }) else {
-            throw TablePointers.missing(id)
-        }
-        return Table(identifier: id, metadataLocation: location, metadata: try core.loadMetadata(location))
+        try core.loadTable(id)
     }
 
     /// Creates an empty table in an existing namespace. Field ids are reassigned from 1.
@@ -68,16 +65,17 @@ extension Warehouse {
             let table = try loadTable(id)
             var files: Set<String> = []
             if purge {
-                files = try reachableFiles(metadata: table.metadata, store: store)
+                files = try reachableFiles(table.metadata, store: store)
                 files.insert(table.metadataLocation)
             }
             let uuid = table.metadata.tableUUID
             let now = core.nowMs
+            let folders = TableFolders(table.metadata, warehouse: directory)
             let dropped = try core.database.write { [files] database in
                 guard try TablePointers.delete(id, at: table.metadataLocation, in: database) else { return false }
                 guard purge else { return true }
                 try MarkStore.forget(uuid, in: database)
-                for path in files.sorted() where ObjectLocation.isBelow(path, folder: table.metadata.location) {
+                for path in files.sorted() where folders.owns(path) {
                     try database.run(
                         """
                         INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms)

@@ -14,7 +14,7 @@ import Synchronization
 ///    of the log that every table has committed.
 /// 4. `open` replays the log above each table's committed position before anything new is accepted (G2).
 ///
-/// One process holds a warehouse's log at a time; the lock file ends with the process.
+/// One process holds a warehouse's log at a time.
 public final class IngestService: Sendable {
     private static let tickMs = 20
 
@@ -31,7 +31,6 @@ public final class IngestService: Sendable {
     public let budget: MemoryBudget
     public let counters = IngestCounters()
     private let log: WriteAheadLog
-    private let lock: any FileLock
     private let logger: Logger
     private let decodePool: WorkerPool
     private let flushPool: WorkerPool
@@ -45,40 +44,39 @@ public final class IngestService: Sendable {
     /// acknowledged records are damaged.
     public static func open(warehouse: Warehouse, options: IngestOptions, logger: Logger) throws -> IngestService {
         let directory = warehouse.directory + "/wal"
-        try warehouse.environment.files.createDirectories(directory)
-        guard let lock = try warehouse.environment.files.lock(directory + "/LOCK") else {
+        try warehouse.recover()
+        let recovery = LogReplay(
+            warehouse: warehouse, options: options, budget: MemoryBudget(limit: options.memoryBytesMax),
+            logger: logger)
+        let logOptions = LogOptions(
+            maxBytes: options.logBytesMax, startPosition: try warehouse.highestLogPosition() + 1)
+        let log: WriteAheadLog
+        do {
+            log = try WriteAheadLog.open(
+                directory: directory, environment: warehouse.environment, options: logOptions
+            ) { record in try recovery.replay(record) }
+        } catch let error as FirnError where error.code == "log_locked" {
             throw FirnError(
                 .conflict, "warehouse_locked",
                 "another firn server is already running on this warehouse; stop it first, or use --url to reach it",
                 context: ["warehouse": warehouse.directory])
         }
-        try warehouse.recover()
-        let recovery = LogReplay(
-            warehouse: warehouse, options: options, budget: MemoryBudget(limit: options.memoryBytesMax),
-            logger: logger)
-        var logOptions = LogOptions()
-        logOptions.bytesMax = options.logBytesMax
-        logOptions.positionMin = try warehouse.highestLogPosition() + 1
-        let log = try WriteAheadLog.open(
-            directory: directory, environment: warehouse.environment, options: logOptions
-        ) { record in try recovery.replay(record) }
         let ingestors = try recovery.finish()
         let service = IngestService(
-            warehouse: warehouse, options: options, budget: recovery.budget, log: log, lock: lock,
+            warehouse: warehouse, options: options, budget: recovery.budget, log: log,
             logger: logger, ingestors: ingestors, delivered: recovery.lastPosition)
         service.start()
         return service
     }
 
     private init(
-        warehouse: Warehouse, options: IngestOptions, budget: MemoryBudget, log: WriteAheadLog, lock: any FileLock,
+        warehouse: Warehouse, options: IngestOptions, budget: MemoryBudget, log: WriteAheadLog,
         logger: Logger, ingestors: [TableIdentifier: TableIngestor], delivered: UInt64
     ) {
         self.warehouse = warehouse
         self.options = options
         self.budget = budget
         self.log = log
-        self.lock = lock
         self.logger = logger
         decodePool = WorkerPool(name: "decode", threads: options.decodeThreads)
         flushPool = WorkerPool(name: "flush", threads: options.flushThreads)
@@ -100,7 +98,7 @@ public final class IngestService: Sendable {
     /// (`producer_busy`, `in_flight`), `.fenced`, `.invalidInput` (`all_records_rejected` with `AllRecordsRejected` as
     /// its cause, `malformed_json`, `empty_body`), `.storageFull`.
     public func ingest(
-        _ body: [UInt8], format: BodyFormat, into identifier: TableIdentifier, stamp: ProducerStamp,
+        _ body: [UInt8], format: RecordFormat, into identifier: TableIdentifier, stamp: ProducerStamp,
         waitCommitted: Bool
     ) async throws -> IngestAnswer {
         let arrived = warehouse.environment.clock.monotonicNanos()
@@ -172,7 +170,7 @@ public final class IngestService: Sendable {
     }
 
     private func land(
-        _ body: [UInt8], format: BodyFormat, stamp: ProducerStamp, ingestor: TableIngestor, arrived: Int64,
+        _ body: [UInt8], format: RecordFormat, stamp: ProducerStamp, ingestor: TableIngestor, arrived: Int64,
         reserved: Int, handedOver: @escaping @Sendable () -> Void
     ) async throws -> StoredAnswer {
         let decoded = try await decodePool.run { try decode(body, format: format, schema: ingestor.schema) }
@@ -183,11 +181,10 @@ public final class IngestService: Sendable {
                     ? "the body holds no record" : "none of the \(decoded.rejectedCount) records could be accepted",
                 cause: AllRecordsRejected(rejections: decoded.rejections, rejectedCount: decoded.rejectedCount))
         }
-        let entry = LogEntry.batch(
-            BatchRecord(
-                tableUUID: ingestor.tableUUID, schemaId: decoded.batch.schema.schemaId, format: format, stamp: stamp,
-                recordCount: decoded.batch.rowCount,
-                arrivedMicros: warehouse.environment.clock.nowMicros(), body: body))
+        let record = BatchRecord(
+            table: ingestor.tableUUID, schemaId: Int32(decoded.batch.schema.schemaId), format: format, stamp: stamp,
+            acceptedCount: decoded.batch.rowCount, arrivalMicros: warehouse.environment.clock.nowMicros(), body: body)
+        let entry = LogEntry(payload: try record.encode())
         return try await withCheckedThrowingContinuation { continuation in
             do {
                 try log.append(entry) { [self] result in
@@ -228,7 +225,7 @@ public final class IngestService: Sendable {
 
     /// The ingestor of a table, opened on first use; looks once a second whether the catalog still agrees.
     private func ingestor(
-        for identifier: TableIdentifier, creatingFrom body: [UInt8]? = nil, format: BodyFormat = .ndjson
+        for identifier: TableIdentifier, creatingFrom body: [UInt8]? = nil, format: RecordFormat = .ndjson
     ) throws -> TableIngestor {
         if let known = tables.withLock({ $0.byIdentifier[identifier] }) {
             if let error = known.conditionError(known.condition), known.condition == .fenced { throw error }

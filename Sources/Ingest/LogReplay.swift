@@ -33,20 +33,20 @@ final class LogReplay {
     func replay(_ record: LogRecord) throws {
         lastPosition = record.position
         let batch = try BatchRecord(decoding: record.payload)
-        guard let ingestor = try ingestor(batch.tableUUID), record.position > ingestor.committedPosition else { return }
+        guard let ingestor = try ingestor(batch.table), record.position > ingestor.committedPosition else { return }
         guard case .fresh = try ingestor.begin(batch.stamp) else { return }
         let metadata = ingestor.metadata
-        guard let schema = metadata.schema(id: batch.schemaId) else {
+        guard let schema = metadata.schema(id: Int(batch.schemaId)) else {
             throw FirnError(
                 .corrupted, "log_schema_missing",
                 "the log names schema \(batch.schemaId) of table \(ingestor.identifier), which its metadata lacks",
                 context: ["position": String(record.position)])
         }
-        let decoded = try decode(batch.body, format: batch.format, schema: schema)
-        guard decoded.batch.rowCount == batch.recordCount else {
+        let decoded = try decode(batch.body, format: batch.recordFormat, schema: schema)
+        guard decoded.batch.rowCount == batch.acceptedCount else {
             throw FirnError(
                 .corrupted, "replay_differs",
-                "replaying the log gave \(decoded.batch.rowCount) records where \(batch.recordCount) were acknowledged",
+                "replaying the log gave \(decoded.batch.rowCount) records where \(batch.acceptedCount) were acknowledged",
                 context: ["position": String(record.position), "table": "\(ingestor.identifier)"])
         }
         let bytes = decoded.batch.byteCount
@@ -87,6 +87,6 @@ final class LogReplay {
 }
 
 /// Decodes a body against a schema; the same bytes and schema always give the same rows.
-func decode(_ body: [UInt8], format: BodyFormat, schema: Schema) throws -> DecodedBatch {
+func decode(_ body: [UInt8], format: RecordFormat, schema: Schema) throws -> DecodedBatch {
     try RecordDecoder(schema: schema).decode(body, format: format)
 }

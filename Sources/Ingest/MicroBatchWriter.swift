@@ -63,7 +63,8 @@ struct MicroBatchWriter {
     }
 
     private func name(_ partitionPath: String, mark: IngestMark, index: Int) -> String {
-        let folder = partitionPath.isEmpty ? table.metadata.dataLocation : "\(table.metadata.dataLocation)/\(partitionPath)"
+        let data = table.metadata.dataFolder
+        let folder = partitionPath.isEmpty ? data : data + "/" + partitionPath
         let range = Hex.encode(mark.expectedPosition + 1, width: 12) + "-" + Hex.encode(mark.position, width: 12)
         return "\(folder)/\(range)-\(tag)-\(index).parquet"
     }

@@ -62,3 +62,29 @@ extension Rejection {
             code: json["code"]?.stringValue ?? "", message: json["message"]?.stringValue ?? "")
     }
 }
+
+extension BatchRecord {
+    init(
+        table: UUID, schemaId: Int32, format: RecordFormat, stamp: ProducerStamp, acceptedCount: Int,
+        arrivalMicros: Int64, body: [UInt8]
+    ) {
+        var producer: Producer?
+        var key: String?
+        switch stamp {
+        case .none: break
+        case .key(let text): key = text
+        case .sequence(let id, let epoch, let sequence):
+            producer = Producer(id: id, epoch: epoch, sequence: sequence)
+        }
+        self.init(
+            table: table, schemaId: schemaId, format: format == .ndjson ? .ndjson : .json, producer: producer,
+            idempotencyKey: key, acceptedCount: acceptedCount, arrivalMicros: arrivalMicros, body: body)
+    }
+
+    var recordFormat: RecordFormat { format == .ndjson ? .ndjson : .json }
+
+    var stamp: ProducerStamp {
+        if let producer { return .sequence(producer: producer.id, epoch: producer.epoch, sequence: producer.sequence) }
+        return idempotencyKey.map { .key($0) } ?? .none
+    }
+}

@@ -189,7 +189,7 @@ final class TableIngestor: Sendable {
         do {
             let result = try MicroBatchWriter(warehouse: warehouse, table: work.table, tag: "\(processTag)-\(work.attempt)")
                 .commit(work.chunks.map(\.batch), mark: mark)
-            finish(work.chunks, mark: mark, result: result)
+            finish(work.chunks, mark: mark, table: result.table, snapshotId: result.snapshotId)
             return true
         } catch {
             return fail(work.chunks, mark: mark, error: error)
@@ -205,10 +205,9 @@ final class TableIngestor: Sendable {
             position > state.committedPosition ? state.chunks.prefix { $0.position <= position } : []
         }
         guard !chunks.isEmpty, let table = try? warehouse.loadTable(identifier) else { return chunks.isEmpty }
-        let snapshot = table.metadata.currentSnapshot?.snapshotId
         finish(
-            Array(chunks), mark: ingestMark(Array(chunks), expected: committedPosition),
-            result: CommitResult(snapshotId: snapshot, table: table, attempts: 1))
+            Array(chunks), mark: ingestMark(Array(chunks), expected: committedPosition), table: table,
+            snapshotId: table.metadata.currentSnapshotId)
         return true
     }
 
@@ -234,24 +233,24 @@ final class TableIngestor: Sendable {
             producers: producers.values.sorted { $0.producer < $1.producer }, keys: keys)
     }
 
-    private func finish(_ chunks: [Chunk], mark: IngestMark, result: CommitResult) {
+    private func finish(_ chunks: [Chunk], mark: IngestMark, table: Table, snapshotId: Int64?) {
         let bytes = chunks.reduce(0) { $0 + $1.bytes }
         let ready = state.withLock { state -> [Waiter] in
-            state.table = result.table
+            state.table = table
             state.chunks.removeFirst(chunks.count)
             state.bytes -= bytes
             state.rows -= chunks.reduce(0) { $0 + $1.batch.rowCount }
             state.flushing = false
             state.failures = 0
             state.committedPosition = mark.position
-            state.committedSnapshotId = result.snapshotId
+            state.committedSnapshotId = snapshotId
             state.ledger.committed(producers: mark.producers, keys: mark.keys)
             let split = state.waiters.partition { $0.position <= mark.position }
             defer { state.waiters.removeSubrange(split...) }
             return Array(state.waiters[split...])
         }
         budget.release(bytes)
-        for waiter in ready { waiter.continuation.resume(returning: result.snapshotId) }
+        for waiter in ready { waiter.continuation.resume(returning: snapshotId) }
     }
 
     /// Decides what a failed flush means: gone, fenced, or tried again later with growing pauses.

@@ -29,6 +29,12 @@ final class QueryGuard: Sendable {
         return nil
     }
 
+    /// The reason behind an interruption; other errors as they are.
+    func explained(_ error: any Error) -> any Error {
+        guard let known = error as? FirnError, known.kind == .cancelled else { return error }
+        return reason ?? known
+    }
+
     func check() throws(FirnError) {
         if let reason { throw reason }
     }

@@ -41,7 +41,7 @@ public final class FirnServer: Sendable {
         self.options = options
         self.logger = logger
         ingest = try IngestService.open(warehouse: warehouse, options: options.ingest, logger: logger)
-        scheduler = MaintenanceScheduler(warehouse: warehouse, logger: logger)
+        scheduler = MaintenanceScheduler(warehouse: warehouse) { event in MaintenanceLog.write(event, to: logger) }
     }
 
     /// Serves until a signal asks to stop. `onReady` gets the bound port.
@@ -80,9 +80,29 @@ public final class FirnServer: Sendable {
         router.add(middleware: ErrorMiddleware())
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool).add(to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
-        MaintenanceRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
+        MaintenanceRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         HealthRoutes(warehouse: warehouse, ingest: ingest, pool: pool, openAPI: OpenAPIDocument.bytes).add(to: router)
         return router
+    }
+}
+
+/// Maintenance as log lines: what changed at info, what failed as a warning.
+private enum MaintenanceLog {
+    static func write(_ event: MaintenanceEvent, to logger: Logger) {
+        switch event {
+        case .compacted(let report, let reason):
+            guard report.groups > 0 else { return }
+            logger.info("compacted", metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
+        case .expired(let report, let reason):
+            guard report.snapshotsExpired > 0 else { return }
+            logger.info("expired", metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
+        case .collected(let report):
+            guard report.deleted > 0 || report.failed > 0 else { return }
+            logger.info("collected garbage", metadata: ["deleted": "\(report.deleted)", "failed": "\(report.failed)"])
+        case .failed(let table, let kind, let error):
+            logger.warning(
+                "maintenance failed", metadata: ["table": "\(table ?? "-")", "kind": "\(kind)", "error": "\(error)"])
+        }
     }
 }

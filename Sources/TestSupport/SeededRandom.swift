@@ -23,5 +23,9 @@ public final class SeededRandom: RandomSource {
     /// True `numerator` times out of `denominator`.
     public func chance(_ numerator: Int, in denominator: Int) -> Bool { next(below: denominator) < numerator }
 
-    public func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
+    public func bytes(_ count: Int) -> [UInt8] {
+        var words: [UInt64] = []
+        for _ in 0..<(count + 7) / 8 { words.append(next().littleEndian) }
+        return words.withUnsafeBytes { Array($0.prefix(count)) }
+    }
 }

@@ -176,6 +176,6 @@ struct SimulatedDisk: Sendable {
     }
 
     private static func grow(_ bytes: inout [UInt8], to size: Int) {
-        if size > bytes.count { bytes.append(contentsOf: repeatElement(0, count: size - bytes.count)) }
+        if size > bytes.count { bytes += [UInt8](repeating: 0, count: size - bytes.count) }
     }
 }

@@ -123,7 +123,7 @@ final class LogDriver {
     }
 
     /// Power loss (or a kill) during every call; then again during the recovery; then a last, quiet one.
-    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+    @Test(arguments: 1...16 as ClosedRange<UInt64>)
     func nothingAcknowledgedIsLostWhereverThePowerGoes(seed: UInt64) throws {
         for call in 1...(try Self.calls(seed: seed)) {
             for round in 0..<2 as Range<UInt64> {
@@ -157,7 +157,7 @@ final class LogDriver {
 
     /// Each call fails in turn, once or from there on. What is acknowledged must survive the power loss that follows
     /// (the simulated disk drops unsynced writes when a sync fails), and service must come back by itself.
-    @Test(arguments: [11, 12, 13] as [UInt64], [SimulatedFileSystem.Failure.io, .noSpace])
+    @Test(arguments: [11, 12, 13, 14, 15, 16] as [UInt64], [SimulatedFileSystem.Failure.io, .noSpace])
     func failuresOfEveryCallAreSurvived(seed: UInt64, failure: SimulatedFileSystem.Failure) throws {
         for call in 1...(try Self.calls(seed: seed)) {
             for sticky in [false, true] {

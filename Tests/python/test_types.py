@@ -110,6 +110,17 @@ def shapes(values, number, dice):
     return {"p_": plain, "s_": structure, "l_": nullable(some()), "m_": mapping, "n_": nested}
 
 
+# PyIceberg 0.12 rebuilds a list of structs from its offsets alone while reading (ArrowProjectionVisitor.list), so that
+# a null list comes out empty. Files and the other engines have the null.
+READS_NULL_LISTS_OF_STRUCTS_AS_EMPTY = {"pyiceberg"}
+
+
+def as_read_by(engine: str, rows: list[dict]) -> list[dict]:
+    if engine not in READS_NULL_LISTS_OF_STRUCTS_AS_EMPTY:
+        return rows
+    return [{k: [] if v is None and k.startswith("n_") else v for k, v in row.items()} for row in rows]
+
+
 def as_ndjson(records) -> bytes:
     return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
@@ -122,11 +133,11 @@ def test_every_type_at_every_level(client, warehouse):
         answer = client.records(TABLE, as_ndjson(part), headers={"Prefer": "wait=committed"}).ok()
         assert answer.json["rejected"] == [] and answer.json["accepted"] == len(part)
     for engine, read in READERS.items():
-        assert_same_records(read(warehouse, TABLE), rows, "id", engine)
+        assert_same_records(read(warehouse, TABLE), as_read_by(engine, rows), "id", engine)
     client.compact(TABLE)
     assert len(client.files(TABLE)) == 1
     for engine, read in READERS.items():
-        assert_same_records(read(warehouse, TABLE), rows, "id", f"{engine} after compaction")
+        assert_same_records(read(warehouse, TABLE), as_read_by(engine, rows), "id", f"{engine} after compaction")
 
 
 def test_schema_as_iceberg_json(client, warehouse):
@@ -177,12 +188,26 @@ def partition_rows() -> list[dict]:
     ]
 
 
+def hour_of(row):
+    return row["at"] and row["at"].replace(minute=0)
+
+
+def day_of(row):
+    return row["at"] and row["at"].date()
+
+
 @pytest.mark.parametrize(
-    "partition, partitions",
-    [("place", 6), ("day(at)", 3), ("hour(at)", 6), ("day(at), place", None), ("day, hour(at)", None)],
+    "partition, key",
+    [
+        ("place", lambda row: row["place"]),
+        ("day(at)", day_of),
+        ("hour(at)", hour_of),
+        ("day(at), place", lambda row: (day_of(row), row["place"])),
+        ("day, hour(at)", lambda row: (row["day"], hour_of(row))),
+    ],
     ids=["identity", "day", "hour", "day-identity", "identity-hour"],
 )
-def test_partitioned_tables(client, warehouse, partition, partitions):
+def test_partitioned_tables(client, warehouse, partition, key):
     rows = partition_rows()
     client.create_table(TABLE, "id long required, at timestamptz, place string, day date", partition=partition)
     coded = as_ndjson({k: v if v is None or isinstance(v, (int, str)) else v.isoformat() for k, v in row.items()}
@@ -196,8 +221,7 @@ def test_partitioned_tables(client, warehouse, partition, partitions):
     files = [task.file for task in table.scan().plan_files()]
     distinct = {tuple(file.partition[i] for i in range(len(table.spec().fields))) for file in files}
     assert len(distinct) == len(files), "a partition has more than one file from one commit"
-    if partitions is not None:
-        assert len(distinct) == partitions
+    assert len(distinct) == len({key(row) for row in rows})
     # Filters prune by partition and by bounds; what is left must still be right.
     expected = sorted(row["id"] for row in rows if row["place"] == "no")
     found = table.scan(row_filter="place == 'no'").to_arrow().column("id").to_pylist()

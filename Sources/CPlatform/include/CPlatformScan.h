@@ -62,6 +62,12 @@ static inline size_t firn_json_plain_length(const uint8_t *p) {
 #endif
 }
 
+/// Bytes up to and including the last newline of the first `n`; 0 when there is none.
+static inline size_t firn_behind_last_newline(const uint8_t *p, size_t n) {
+  while (n > 0 && p[n - 1] != '\n') n--;
+  return n;
+}
+
 /// True when the first `n` bytes are equal; both sides are readable for 16 bytes more.
 static inline int firn_equal_padded(const uint8_t *a, const uint8_t *b, size_t n) {
 #if defined(__SSE2__)

@@ -17,6 +17,11 @@ public enum MetadataCommit {
         var metadata = changed
         var removed: [String] = []
         if let base, let baseLocation {
+            // A snapshot added and superseded in one commit never was the state of the table.
+            let known = Set(base.snapshots.map(\.snapshotId))
+            metadata.snapshotLog.removeAll {
+                !known.contains($0.snapshotId) && $0.snapshotId != metadata.currentSnapshotId
+            }
             if metadata.lastUpdatedMs <= base.lastUpdatedMs {
                 metadata.lastUpdatedMs = stamp(context.nowMs, after: base)
             }

@@ -32,7 +32,7 @@ extension TableMetadata {
         lastPartitionId =
             try reader.optionalInt("last-partition-id")
             ?? partitionSpecs.flatMap { $0.fields.map(\.fieldId) }.max() ?? 999
-        (sortOrders, defaultSortOrderId) = try Self.readSortOrders(reader, version: version)
+        (sortOrders, defaultSortOrderId) = try Self.readSortOrders(reader)
         properties = try reader.strings("properties")
         snapshots = try reader.objects("snapshots").map { item throws(FirnError) in
             try Snapshot(item, formatVersion: version)
@@ -162,19 +162,13 @@ extension TableMetadata {
     }
 
     private static func readSortOrders(
-        _ reader: MetadataReader, version: Int
+        _ reader: MetadataReader
     ) throws(FirnError) -> ([SortOrder], Int) {
-        // Version 2 demands sort orders, but readers accept their absence.
-        guard let items = try reader.optionalObjects("sort-orders") else {
-            guard version == 1 else { throw reader.bad("\"sort-orders\" is missing") }
-            return ([.unsorted], 0)
-        }
+        // Version 2 demands sort orders, but nearly every reader does without.
+        guard let items = try reader.optionalObjects("sort-orders") else { return ([.unsorted], 0) }
         var orders: [SortOrder] = []
         for item in items { orders.append(try SortOrder(item)) }
-        guard let id = try reader.optionalInt("default-sort-order-id") else {
-            throw reader.bad("\"default-sort-order-id\" is missing")
-        }
-        return (orders, id)
+        return (orders, try reader.optionalInt("default-sort-order-id") ?? 0)
     }
 
     private static func readReferences(

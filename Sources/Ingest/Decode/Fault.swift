@@ -13,6 +13,8 @@ struct Fault: Error {
         case uuid, base64, length, mapKey, recordSize
         // The whole body is refused.
         case batchSize
+        // No schema can be inferred.
+        case nameLength, fieldCount
     }
 
     let reason: Reason
@@ -52,6 +54,8 @@ struct Fault: Error {
         case .length: RejectionCode.wrongLength
         case .recordSize: RejectionCode.recordTooLarge
         case .batchSize: "batch_too_large"
+        case .nameLength: "bad_name"
+        case .fieldCount: "too_many_columns"
         }
     }
 }

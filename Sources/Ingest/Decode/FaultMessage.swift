@@ -20,7 +20,9 @@ struct FaultMessage {
 
     var text: String {
         switch fault.reason {
-        case .missing, .null, .unknownColumn, .duplicateKey, .notAnObject, .recordSize, .batchSize: record
+        case .missing, .null, .unknownColumn, .duplicateKey, .notAnObject, .recordSize, .batchSize, .nameLength,
+            .fieldCount:
+            record
         case .syntax, .controlCharacter, .escape, .loneSurrogate, .encoding, .depth, .numberLength, .number,
             .trailing:
             syntax
@@ -58,6 +60,8 @@ struct FaultMessage {
         case .duplicateKey: "duplicate key '\(column ?? "")'"
         case .notAnObject: "a record must be a JSON object, not \(excerpt)"
         case .recordSize: "the record is larger than the bound for one record"
+        case .nameLength: "a field's name must have 1 to \(Limits.nameBytesMax) bytes"
+        case .fieldCount: "an object has more than \(Limits.columnsMax) fields"
         default: "the batch is larger than its bound"
         }
     }
@@ -127,16 +131,14 @@ struct FaultMessage {
     }
 }
 
-/// Types as the short form writes them.
+/// Types in messages: nested ones without their insides.
 enum TypeName {
     static func text(_ type: DataType) -> String {
         switch type {
-        case .decimal(let precision, let scale): "decimal(\(precision), \(scale))"
-        case .fixed(let length): "fixed(\(length))"
         case .structure: "struct"
         case .list: "list"
         case .map: "map"
-        default: "\(type)"
+        default: type.description
         }
     }
 }

@@ -111,10 +111,22 @@ enum NumberText {
     }
 
     @inline(never) private static func slowDouble(_ token: NumberToken) -> Double {
-        if token.digitCount <= 19, let value = EiselLemire.double(token.mantissa, exponent: token.exponent) {
+        // Leading zeros ("0.00…") do not use up the 64 bits of the mantissa.
+        let digits = token.digitCount > 19 ? token.digitCount - leadingZeros(token) : token.digitCount
+        if digits <= 19, let value = EiselLemire.double(token.mantissa, exponent: token.exponent) {
             return token.negative ? -value : value
         }
         return withText(token) { strtod($0, nil) }
+    }
+
+    private static func leadingZeros(_ token: NumberToken) -> Int {
+        var p = token.negative ? token.start + 1 : token.start
+        var zeros = 0
+        while p.pointee == Byte.zero || p.pointee == Byte.dot {
+            if p.pointee == Byte.zero { zeros += 1 }
+            p += 1
+        }
+        return zeros
     }
 
     /// The nearest float. Rounding a double again is wrong only when the double lies half-way between two floats.

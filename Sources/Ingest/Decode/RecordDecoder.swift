@@ -1,4 +1,5 @@
 import Base
+import CPlatform
 import Columnar
 
 /// Turns JSON records into the columns of a schema: one strict pass, no tree in between, no allocation per value.
@@ -96,10 +97,10 @@ public final class RecordDecoder: @unchecked Sendable {
 
     private func lines(_ body: UnsafeRawBufferPointer, _ run: inout DecodeRun) throws(FirnError) {
         // Lines that end at least 64 bytes before the body does are scanned in place.
-        var split = max(0, body.count - 64)
-        while split > 0, body[split - 1] != Byte.newline { split -= 1 }
-        if split > 0 {
+        var split = 0
+        if body.count > 64 {
             let start = body.baseAddress!.assumingMemoryBound(to: UInt8.self)
+            split = firn_behind_last_newline(start, body.count - 64)
             try run.lines(start, start + split)
         }
         let tail = padded(UnsafeRawBufferPointer(rebasing: body[split...]))
@@ -120,13 +121,15 @@ public final class RecordDecoder: @unchecked Sendable {
         return copy
     }
 
-    /// Rows to make room for: as dense as the last body, at first as dense as this one's first line, and never more
+    /// Rows to make room for: as dense as the last body, at first as dense as this one's beginning, and never more
     /// memory than four times the body.
     private func estimatedRows(_ body: UnsafeRawBufferPointer) -> Int {
-        let first = bytesPerRow > 0 ? bytesPerRow : (body.firstIndex(of: Byte.newline) ?? body.count) + 1
-        let rows = body.count / first + 1
+        if bytesPerRow == 0 {
+            let sample = body.prefix(4096)
+            bytesPerRow = max(2, sample.count / (sample.count { $0 == Byte.newline } + 1))
+        }
         let slots = (0..<tree.nodeCount).reduce(1) { $0 + tree.nodes[$1].width }
-        return min(rows, max(body.count * 4, 1 << 16) / slots)
+        return min(body.count / bytesPerRow + 1, max(body.count * 4, 1 << 16) / slots)
     }
 
     /// A single large value must not be paid for ever after.

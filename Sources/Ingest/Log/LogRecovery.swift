@@ -200,13 +200,13 @@ struct LogRecovery {
             let frame = FrameHeader(
                 kind: .record, payloadBytes: record.payload.count, segment: header.number,
                 position: record.position, durablePosition: header.basePosition - 1)
-            bytes.append(contentsOf: repeatElement(0, count: FrameHeader.byteCount))
+            bytes += [UInt8](repeating: 0, count: FrameHeader.byteCount)
             bytes.withUnsafeMutableBytes {
                 frame.encode(
                     to: $0.baseAddress! + start, payloadChecksum: CRC32C.checksum(record.payload), salt: header.salt)
             }
             bytes.append(contentsOf: record.payload)
-            bytes.append(contentsOf: repeatElement(0, count: (8 - bytes.count % 8) % 8))
+            bytes += [UInt8](repeating: 0, count: (8 - bytes.count % 8) % 8)
         }
         return bytes
     }

@@ -54,12 +54,14 @@ struct SegmentPool {
         do throws(FirnError) {
             try file.write(header.encode(), at: 0)
             try file.sync()
+            file.close()
             wasNamed = true
             try directory.files.rename(path, to: directory.segmentPath(header.number))
             try directory.files.syncDirectory(directory.path)
-            return file
+            // Opened anew so that errors name the segment.
+            return try directory.files.open(directory.segmentPath(header.number), .update)
         } catch {
-            file.close()
+            if !wasNamed { file.close() }
             if !wasNamed { try? directory.files.remove(path) }
             throw error
         }

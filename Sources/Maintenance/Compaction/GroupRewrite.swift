@@ -23,6 +23,8 @@ struct GroupRewrite {
     /// Changes batches on their way to the writer; identity but in tests of the proof.
     let transform: (RecordBatch) -> RecordBatch
 
+    static let identity: @Sendable (RecordBatch) -> RecordBatch = { $0 }
+
     struct Output {
         let plan: CompactionPlan
         let files: [DataFile]
@@ -31,42 +33,39 @@ struct GroupRewrite {
 
     /// After a throw no output is left, or the ledger knows what is.
     func run() throws -> Output {
-        var written: [String] = []
+        let paths = OutputPaths(warehouse: warehouse, table: table)
         do {
-            let (files, inputHash) = try write(&written)
-            try prove(files, inputHash)
-            return Output(plan: plan, files: files, hash: inputHash)
+            let (files, hash) = try rewrite(paths)
+            try prove(files, hash)
+            return Output(plan: plan, files: files, hash: hash)
         } catch {
             // What cannot be deleted now stays pending, and goes when this process has ended.
-            try? warehouse.ledger.abandon(written)
+            try? warehouse.ledger.abandon(paths.recorded)
             throw error
         }
     }
 
-    private var schema: Schema { table.metadata.currentSchema }
-
-    private func write(_ written: inout [String]) throws -> (files: [DataFile], hash: RowHash) {
-        let paths = PathRecorder(warehouse: warehouse, table: table)
-        defer { written = paths.recorded }
+    private func rewrite(_ paths: OutputPaths) throws -> (files: [DataFile], hash: RowHash) {
+        // A group is no larger than the target. The writer guesses the size of what it still buffers, and must not
+        // split off a small rest because it guessed too high.
+        var metadata = table.metadata
+        let target = min(metadata.tableProperties.targetFileBytes, Int.max / 2)
+        metadata.properties["write.target-file-size-bytes"] = String(2 * target)
         let writer = try DataFileWriter(
-            metadata: table.metadata, specId: plan.specId, store: warehouse.store, path: paths.next)
-        var hash = RowHash()
+            metadata: metadata, specId: plan.specId, store: warehouse.store, path: paths.next)
         do {
+            var hash = RowHash()
             var bytesDone: Int64 = 0
             for input in plan.files {
-                let before = hash.rowCount
-                try forEachBatch(of: input.path, bytes: input.fileBytes, rows: input.recordCount, input) { batch in
+                var rows: Int64 = 0
+                try forEachBatch(of: input.dataFile) { batch in
                     hash.add(batch)
+                    rows += Int64(batch.rowCount)
                     try writer.write(transform(batch))
-                    let read = Int64(hash.rowCount - before)
-                    progress(bytesDone + input.fileBytes * read / max(input.recordCount, 1))
+                    let share = min(Double(rows) / Double(max(input.recordCount, 1)), 1)
+                    progress(bytesDone + Int64(Double(input.fileBytes) * share))
                 }
-                guard Int64(hash.rowCount - before) == input.recordCount else {
-                    throw FirnError(
-                        .corrupted, "record_count_mismatch",
-                        "the file holds \(hash.rowCount - before) rows, its manifest says \(input.recordCount)",
-                        context: ["file": input.path])
-                }
+                try check(input, holds: rows)
                 bytesDone += input.fileBytes
                 progress(bytesDone)
             }
@@ -75,5 +74,79 @@ struct GroupRewrite {
             writer.abort()
             throw error
         }
+    }
+
+    private func check(_ input: CompactionCandidate, holds rows: Int64) throws(FirnError) {
+        guard rows == input.recordCount else {
+            throw FirnError(
+                .corrupted, "record_count_mismatch",
+                "the file holds \(rows) rows, its manifest says \(input.recordCount)", context: ["file": input.path])
+        }
+    }
+
+    private func prove(_ files: [DataFile], _ expected: RowHash) throws {
+        var actual = RowHash()
+        for file in files { try forEachBatch(of: file) { actual.add($0) } }
+        let recorded = files.reduce(0) { $0 + $1.recordCount }
+        guard actual == expected, recorded == Int64(expected.rowCount) else {
+            throw FirnError(
+                .internal, "compaction_proof_failed",
+                """
+                the rewritten files do not hold the same rows (\(expected.rowCount) rows with hash \(expected) read, \
+                \(actual.rowCount) with hash \(actual) written); they were discarded and the table is unchanged
+                """, context: ["table": table.identifier.description, "file": plan.files[0].path])
+        }
+        guard files.allSatisfy({ $0.specId == plan.specId && $0.partition == plan.partition }) else {
+            throw FirnError(
+                .corrupted, "misplaced_rows", "files of a partition hold rows of another; they were left as they are",
+                context: ["table": table.identifier.description, "file": plan.files[0].path])
+        }
+    }
+
+    private func forEachBatch(of file: DataFile, _ body: (RecordBatch) throws -> Void) throws {
+        guard let spec = table.metadata.spec(id: file.specId) else {
+            throw FirnError(
+                .corrupted, "unknown_partition_spec", "a file has the unknown spec \(file.specId)",
+                context: ["file": file.path])
+        }
+        let reader = try DataFileReader(
+            file, spec: spec, schema: table.metadata.currentSchema, nameMapping: table.metadata.nameMapping,
+            store: warehouse.store)
+        while let batch = try reader.next() {
+            try checkCancelled()
+            try body(batch)
+        }
+    }
+}
+
+/// Chooses the locations of outputs and records them in the ledger before they are written.
+private final class OutputPaths {
+    private let warehouse: Warehouse
+    private let table: Table
+    private let run: UUID
+    private(set) var recorded: [String] = []
+
+    init(warehouse: Warehouse, table: Table) {
+        self.warehouse = warehouse
+        self.table = table
+        run = warehouse.environment.uuid()
+    }
+
+    func next(partitionPath: String, fileIndex: Int) throws -> String {
+        let number = String(fileIndex)
+        let padded = String(repeating: "0", count: max(0, 5 - number.count)) + number
+        let folder = table.metadata.dataFolder + (partitionPath.isEmpty ? "" : "/" + partitionPath)
+        let location = "\(folder)/\(padded)-compact-\(run).parquet"
+        try warehouse.ledger.record([location], table: table.metadata.tableUUID)
+        recorded.append(location)
+        return location
+    }
+}
+
+extension CompactionCandidate {
+    /// As much of the data file as reading it takes.
+    fileprivate var dataFile: DataFile {
+        DataFile(
+            path: path, partition: partition, specId: specId, recordCount: recordCount, fileBytes: fileBytes)
     }
 }

@@ -49,8 +49,9 @@ struct LiveFileScan {
     }
 
     private var manifests: [String: Content] = [:]
-    /// The bound that `manifests` was filtered with.
+    /// The bound and the schema that `manifests` was filtered with.
     private var smallBytesBelow: Int64 = 0
+    private var schemaId = 0
 
     mutating func read(_ table: Table, store: any ObjectStore) throws -> LiveFiles {
         let metadata = table.metadata
@@ -59,9 +60,10 @@ struct LiveFileScan {
             return LiveFiles(snapshotId: nil, candidates: [], fileCount: 0, bytes: 0, hasDeletes: false)
         }
         let bound = CompactionOptions(metadata.tableProperties).smallBytesBelow
-        if bound != smallBytesBelow {
+        if bound != smallBytesBelow || metadata.currentSchemaId != schemaId {
             manifests = [:]
             smallBytesBelow = bound
+            schemaId = metadata.currentSchemaId
         }
         var current: [String: Content] = [:]
         var total = Content()
@@ -87,16 +89,25 @@ struct LiveFileScan {
         _ manifest: ManifestFile, _ metadata: TableMetadata, _ store: any ObjectStore
     ) throws -> Content {
         var content = Content()
+        let isWritable = Self.canWrite(metadata.spec(id: manifest.specId), metadata)
         try Manifests.forEachEntry(of: manifest, metadata: metadata, statistics: false, store: store) { entry in
             guard entry.isLive else { return true }
             let file = entry.dataFile
             content.fileCount += 1
             content.bytes += file.fileBytes
-            if file.fileBytes < smallBytesBelow && file.format == "PARQUET" && file.keyMetadata == nil {
+            if isWritable, file.fileBytes < smallBytesBelow, file.format == "PARQUET", file.keyMetadata == nil {
                 content.candidates.append(CompactionCandidate(file, sequenceNumber: entry.sequenceNumber ?? 0))
             }
             return true
         }
         return content
+    }
+
+    /// Files keep their spec, also an older one. That cannot be when a column it needs is gone.
+    private static func canWrite(_ spec: PartitionSpec?, _ metadata: TableMetadata) -> Bool {
+        spec?.fields.allSatisfy { field in
+            if case .unknown = field.transform { return false }
+            return field.transform == .void || metadata.currentSchema.field(id: field.sourceId) != nil
+        } ?? false
     }
 }

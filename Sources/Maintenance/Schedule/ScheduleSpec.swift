@@ -2,7 +2,8 @@ import Base
 
 /// When a table is maintained, and how: the content of a schedule row.
 ///
-/// As JSON: `{"every": "5m", "action": "compact"}` or `{"cron": "0 3 * * *", "action": "expire", "paused": true}`.
+/// As JSON: `{"every": "5m", "action": "compact"}` or `{"cron": "0 3 * * *", "action": "expire"}`. Whether it is paused
+/// is a column of the row.
 public struct ScheduleSpec: Hashable, Sendable {
     public enum Timing: Hashable, Sendable {
         /// Milliseconds from the start of one run to the start of the next.
@@ -22,31 +23,34 @@ public struct ScheduleSpec: Hashable, Sendable {
 
     public let timing: Timing
     public let action: Action
-    public let isPaused: Bool
 
-    public init(timing: Timing, action: Action = .compact, isPaused: Bool = false) {
+    public init(timing: Timing, action: Action = .compact) {
         self.timing = timing
         self.action = action
-        self.isPaused = isPaused
     }
 
     /// Reads an interval (`30s`, `5m`, `1h30m`, `every 5m`) or a cron expression (`*/5 * * * *`, `@hourly`).
     ///
     /// Throws `.invalidInput` (`bad_cron`, `bad_duration`, `schedule_too_frequent`).
-    public init(parsing text: String, action: Action = .compact, isPaused: Bool = false) throws(FirnError) {
+    public init(parsing text: String, action: Action = .compact) throws(FirnError) {
         if text.hasPrefix("@") || text.split(separator: " ").count >= 5 {
-            self.init(timing: .cron(try CronExpression(text)), action: action, isPaused: isPaused)
+            self.init(timing: .cron(try CronExpression(text)), action: action)
         } else {
             let interval = text.hasPrefix("every ") ? String(text.dropFirst(6)) : text
-            self.init(timing: try Self.interval(interval), action: action, isPaused: isPaused)
+            self.init(timing: try Self.interval(interval), action: action)
         }
+    }
+
+    /// Reads the text of a schedule row. Throws as `init(json:)`.
+    public init(row text: String) throws(FirnError) {
+        try self.init(json: JSONValue(parsing: text, source: "schedule"))
     }
 
     /// Throws `.invalidInput` (`bad_schedule` and those of `init(parsing:)`).
     public init(json: JSONValue) throws(FirnError) {
         guard let members = json.objectValue else { throw Self.bad("a schedule is a JSON object") }
-        for member in members where !["every", "cron", "action", "paused"].contains(member.key) {
-            throw Self.bad("a schedule has no member '\(member.key)', only every or cron, action, paused")
+        for member in members where !["every", "cron", "action"].contains(member.key) {
+            throw Self.bad("a schedule has no member '\(member.key)', only every or cron, and action")
         }
         let timing: Timing
         switch (json["every"], json["cron"]) {
@@ -61,12 +65,7 @@ public struct ScheduleSpec: Hashable, Sendable {
             }
             action = known
         }
-        var isPaused = false
-        if let given = json["paused"] {
-            guard let flag = given.boolValue else { throw Self.bad("a schedule's 'paused' is true or false") }
-            isPaused = flag
-        }
-        self.init(timing: timing, action: action, isPaused: isPaused)
+        self.init(timing: timing, action: action)
     }
 
     public var json: JSONValue {
@@ -77,7 +76,6 @@ public struct ScheduleSpec: Hashable, Sendable {
         case .cron(let cron): members.append(.init("cron", .string(cron.description)))
         }
         members.append(.init("action", .string(action.rawValue)))
-        if isPaused { members.append(.init("paused", .bool(true))) }
         return .object(members)
     }
 
@@ -89,15 +87,11 @@ public struct ScheduleSpec: Hashable, Sendable {
         }
     }
 
-    /// The next `count` starts after `ms`, oldest first; for people, so a pause does not matter.
+    /// The next `count` starts after `ms`, oldest first.
     public func nextRuns(count: Int, after ms: Int64) -> [Int64] {
         var runs: [Int64] = []
         while runs.count < count { runs.append(next(after: runs.last ?? ms)) }
         return runs
-    }
-
-    public func with(isPaused: Bool) -> ScheduleSpec {
-        ScheduleSpec(timing: timing, action: action, isPaused: isPaused)
     }
 
     private static func interval(_ text: String) throws(FirnError) -> Timing {

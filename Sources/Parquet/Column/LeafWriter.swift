@@ -114,7 +114,7 @@ final class LeafWriter {
     ) throws(FirnError) {
         let (values, hasEnded) = try present(stream, entries, column, isOptional)
         if try !encoder.append(values) {
-            if definition.count > 0 { try closePage(keepingRows: true) }
+            if definition.count > 0 { try closePage() }
             encoder.stopDictionary()
             guard try encoder.append(values) else { preconditionFailure("PLAIN pages take every value") }
         }
@@ -200,8 +200,7 @@ final class LeafWriter {
         return found
     }
 
-    /// `keepingRows`: the rows of the segment at hand are counted by the caller afterwards.
-    private func closePage(keepingRows: Bool = false) throws(FirnError) {
+    private func closePage() throws(FirnError) {
         body.removeAll()
         repetition.encode(into: body)
         definition.encode(into: body)

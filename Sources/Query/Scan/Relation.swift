@@ -22,11 +22,13 @@ public protocol RowScan: AnyObject {
     func nextBatch() throws -> RecordBatch?
 }
 
-/// Finds the tables of statements. All answers for one statement come from one call each, so a reference that appears
-/// twice reads one state.
+/// Finds the tables of statements.
 public protocol SnapshotSource: Sendable {
-    /// Throws `.notFound` (`unknown_table`, `unknown_snapshot`) for what does not exist.
-    func relation(_ reference: TableReference, statistics: QueryStatistics) throws -> any Relation
+    /// One relation a reference. Called once for a statement, so that a table named twice, or a table and its metadata
+    /// tables, show one state.
+    ///
+    /// Throws `.notFound` (`table_not_found`, `snapshot_not_found`) for what does not exist.
+    func relations(_ references: [TableReference], statistics: QueryStatistics) throws -> [any Relation]
 }
 
 /// Rows already in memory.

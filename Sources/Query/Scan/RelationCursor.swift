@@ -1,5 +1,6 @@
 import Base
 import Columnar
+import Iceberg
 import SQLiteKit
 
 /// One scan of a relation, batch by batch.
@@ -74,7 +75,7 @@ final class RelationCursor: VirtualCursor {
         let scan = try relation.scan(projection: projection, filter: lasting)
         while let batch = try scan.nextBatch() {
             try guardian.check()
-            rows.add(batch, rows: Selection.rows(of: batch, filter: lasting))
+            rows.add(batch, rows: try lasting.selectedRows(of: batch))
             if rows.byteCount > joinBytesMax {
                 keptTooLarge = true
                 return
@@ -125,7 +126,7 @@ final class RelationCursor: VirtualCursor {
         } else {
             guard let read = try scan?.nextBatch() else { return false }
             batch = read
-            selected = Selection.rows(of: batch, filter: filter)
+            selected = try filter.selectedRows(of: batch)
         }
         rowCount = selected?.count ?? batch.rowCount
         point(to: batch)
@@ -151,6 +152,21 @@ extension Expression {
         case .alwaysFalse: true
         case .and(let a, let b): a.hasAlwaysFalse || b.hasAlwaysFalse
         default: false
+        }
+    }
+
+    /// The rows of a batch worth showing to SQLite, which checks them again; nil for all.
+    fileprivate func selectedRows(of batch: RecordBatch) throws -> [Int32]? {
+        let filter = withoutLongLists
+        return filter == .alwaysTrue ? nil : try ExpressionEvaluator(filter).select(batch)
+    }
+
+    /// A long IN list is dear to evaluate column by column, and SQLite has a tree for it.
+    private var withoutLongLists: Expression {
+        switch self {
+        case .and(let a, let b): .all([a.withoutLongLists, b.withoutLongLists].filter { $0 != .alwaysTrue })
+        case .isIn(_, let values) where values.count > 16: .alwaysTrue
+        default: self
         }
     }
 }

@@ -9,8 +9,12 @@ final class RelationTable: VirtualTable {
     private let guardian: QueryGuard
     /// Bytes that one cursor may keep in memory for a join.
     private let joinBytesMax: Int
+    private let pushesDown: Bool
 
-    init(_ relation: any Relation, types: TypeRegistry, guardian: QueryGuard, joinBytesMax: Int) {
+    init(
+        _ relation: any Relation, types: TypeRegistry, guardian: QueryGuard, joinBytesMax: Int, pushesDown: Bool
+    ) {
+        self.pushesDown = pushesDown
         self.relation = relation
         self.guardian = guardian
         self.joinBytesMax = joinBytesMax
@@ -33,7 +37,7 @@ final class RelationTable: VirtualTable {
         var wanted: [Int] = []
         var share = 1.0
         var isLookup = false
-        for (index, constraint) in request.constraints.enumerated() {
+        for (index, constraint) in request.constraints.enumerated() where pushesDown {
             guard PushDown.accepts(constraint, type: fields[constraint.column].type) else { continue }
             wanted.append(index)
             switch constraint.comparison {

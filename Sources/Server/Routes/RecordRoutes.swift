@@ -56,7 +56,7 @@ struct RecordRoutes {
 
     // MARK: Headers
 
-    static func format(_ contentType: String?) throws(FirnError) -> BodyFormat {
+    static func format(_ contentType: String?) throws(FirnError) -> RecordFormat {
         let type = (contentType ?? "application/x-ndjson").split(separator: ";").first.map(String.init) ?? ""
         switch type.lowercased().filter({ $0 != " " }) {
         case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines": return .ndjson

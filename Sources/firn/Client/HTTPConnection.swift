@@ -121,7 +121,7 @@ final class HTTPConnection {
         var done = 0
         while done < bytes.count {
             let sent = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
             }
             guard sent > 0 else { throw FirnError(.io, "connection_lost", "the server closed the connection") }
             done += sent

@@ -57,8 +57,8 @@ struct Demo: ParsableCommand {
         say("firn compact web.clicks")
         let report = try client.call("POST", Self.path + "/compact")
         say(
-            "data files \(report["files-before"]?.intValue ?? 0) -> \(report["files-after"]?.intValue ?? 0), bytes "
-                + "\(Human.bytes(Int(report["bytes-before"]?.intValue ?? 0))) -> \(Human.bytes(Int(report["bytes-after"]?.intValue ?? 0)))"
+            "data files \(report["table-files-before"]?.intValue ?? 0) -> \(report["table-files-after"]?.intValue ?? 0), bytes "
+                + "\(Human.bytes(Int(report["table-bytes-before"]?.intValue ?? 0))) -> \(Human.bytes(Int(report["table-bytes-after"]?.intValue ?? 0)))"
         )
         guard try query(&client, totals) == before, try query(&client, travel) == then else {
             throw FirnError(.internal, "demo_compaction_changed_rows", "compaction changed a result")

@@ -1,0 +1,91 @@
+# make demo   see it work          make test   everything that must hold
+# make help   lists the rest
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+FIRN := .build/release/firn
+DEMO_SECONDS ?= 10
+SOAK_ROUNDS ?= 200
+
+# System libraries that Firn links, and pkg-config, through which SwiftPM finds them.
+APT_LIBRARIES := libsqlite3-dev libzstd-dev zlib1g-dev pkg-config
+APT_PYTHON := python3 python3-venv
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firn-tests
+VENV := $(CACHE)/venv
+PYTHON := $(VENV)/bin/python
+REQUIREMENTS := Tests/python/requirements.txt
+PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
+
+.PHONY: help demo test test-swift test-python soak bench build lint format clean packages swift-present venv
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: build ## Stream records in, query, time-travel, compact: the whole product in a few seconds
+	$(FIRN) demo --seconds $(DEMO_SECONDS)
+
+build: packages swift-present ## The release binary, .build/release/firn
+	$(SWIFT) build -c release --product firn
+
+test: test-swift test-python ## Every test, from a fresh clone
+
+# Output goes straight through, so that the closing line of the run stays visible.
+test-swift: packages swift-present ## Unit tests
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+test-python: build venv ## The binary from outside, checked with PyIceberg, DuckDB and Polars
+	$(PYTEST)
+
+soak: build venv ## Rounds of kill -9 with a full account (SOAK_ROUNDS=200)
+	cd Tests/python && FIRN_SOAK_ROUNDS=$(SOAK_ROUNDS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -s test_soak.py
+
+bench: build ## Acknowledged MB/s per core and p99 acknowledgement time
+	$(FIRN) bench ingest --workload clicks
+	$(FIRN) bench ingest --workload flights
+
+lint: swift-present ## Check the format of every Swift file
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format: swift-present ## Rewrite every Swift file in the format
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+
+clean: ## Remove what was built and the demo's warehouse (the Python environment stays in the cache)
+	rm -rf .build demo-warehouse
+
+swift-present:
+	@command -v $(SWIFT) >/dev/null || { echo "Swift 6.2 or newer is needed: https://www.swift.org/install" >&2; exit 1; }
+
+# Installs only what is missing, so a prepared machine needs neither root nor a network.
+packages:
+	@missing=""; \
+	for package in $(APT_LIBRARIES); do \
+	    dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    $(SUDO) apt-get update -qq; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+
+# Remade when the pins change. The stamp is written last, so a broken installation is tried again.
+venv: $(VENV)/.stamp
+
+$(VENV)/.stamp: $(REQUIREMENTS)
+	@if cmp -s $(REQUIREMENTS) $@; then touch $@; exit 0; fi; \
+	rm -f $@; \
+	mkdir -p $(CACHE); \
+	if [ ! -x $(PYTHON) ]; then \
+	    python3 -m venv $(VENV) >/dev/null 2>&1 || { \
+	        rm -rf $(VENV); \
+	        $(SUDO) apt-get update -qq; \
+	        $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PYTHON); \
+	        python3 -m venv $(VENV); \
+	    }; \
+	fi; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS); \
+	cp $(REQUIREMENTS) $@

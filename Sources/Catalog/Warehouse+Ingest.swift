@@ -1,0 +1,28 @@
+import Base
+import SQLiteKit
+
+extension Warehouse {
+    /// The first answer to a committed batch with this idempotency key; nil when the key is unknown.
+    public func idempotencyAnswer(_ table: UUID, key: String) throws -> [UInt8]? {
+        try core.database.read { database in
+            let row = try database.queryRow(
+                "SELECT answer FROM firn_idempotency_keys WHERE table_uuid = ? AND key = ?",
+                [.text(table.description), .text(key)])
+            guard let row else { return nil }
+            guard case .blob(let answer) = row[0] else { throw MarkStore.malformed("firn_idempotency_keys") }
+            return answer
+        }
+    }
+
+    /// The highest log position that any table is committed through; 0 for a new warehouse.
+    public func highestLogPosition() throws -> UInt64 {
+        try core.database.read { database in
+            UInt64(clamping: try database.integer("SELECT max(position) FROM firn_log_positions", []) ?? 0)
+        }
+    }
+
+    /// Sets and removes properties of a table; throws as `TableCommitter.setProperties`.
+    public func updateProperties(_ id: TableIdentifier, set: [String: String], remove: [String]) throws {
+        _ = try committer(for: id).setProperties(set, remove: Set(remove))
+    }
+}

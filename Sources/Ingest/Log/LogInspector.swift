@@ -1,0 +1,46 @@
+import Base
+
+/// What stands in one segment file of the log, for people.
+public struct LogInspector: Sendable {
+    public struct Frame: Sendable {
+        public let offset: Int
+        public let position: UInt64
+        public let payloadBytes: Int
+        /// The batch, where the payload is one.
+        public let batch: BatchRecord?
+    }
+
+    public let segment: UInt64
+    public let basePosition: UInt64
+    /// Where the last valid frame ends.
+    public private(set) var validBytes = 0
+
+    /// True when the bytes begin as a segment does.
+    public static func recognises(_ head: [UInt8]) -> Bool {
+        withUnsafeBytes(of: SegmentHeader.magic.littleEndian) { head.starts(with: $0) }
+    }
+
+    /// Reads the frames of a segment in order and hands each to `body`.
+    ///
+    /// Throws `.corrupted` (`log_corrupted`) when the file's header is damaged.
+    public init(
+        _ path: String, environment: Environment, _ body: (Frame) throws -> Void
+    ) throws {
+        let file = try environment.files.open(path, .read)
+        defer { file.close() }
+        let header = try SegmentHeader.decode(
+            try file.read(at: 0, count: SegmentHeader.byteCount), source: path)
+        var reader = try SegmentReader(file: file, number: header.number)
+        segment = header.number
+        basePosition = header.basePosition
+        while true {
+            let offset = reader.offset
+            guard case .record(let record, _) = try reader.next() else { break }
+            validBytes = reader.offset
+            try body(
+                Frame(
+                    offset: offset, position: record.position, payloadBytes: record.payload.count,
+                    batch: try? BatchRecord(decoding: record.payload, source: path)))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import Base
+import Columnar
+
+/// Puts decoded leaves together into columns.
+///
+/// At a node inside lists, a slot is an entry that starts anew at the innermost of them (repetition level not above
+/// the number of lists) and reaches it (definition level at least `floor`, the level of its elements):
+/// 1. a leaf or struct is present in a slot whose definition level reaches the node's;
+/// 2. a list's slot starts a list; entries that continue it add elements;
+/// 3. children are put together the same way one level deeper.
+///
+/// Spec: https://parquet.apache.org/docs/file-format/nestedencoding/
+struct Assembler {
+    let chunks: [Int: ChunkData]
+
+    /// Where a node stands: how many slots it has, and which entries they are.
+    struct Context {
+        let slotCount: Int
+        /// Definition level at which the innermost list has an element; 0 outside lists.
+        let floor: Int
+        /// Lists around the node.
+        let depth: Int
+    }
+
+    func column(_ plan: ReadPlan, _ context: Context) throws(FirnError) -> Column {
+        switch plan {
+        case .missing(let type): return Self.nulls(type, count: context.slotCount)
+        case .leaf(let node, let leaf, let type):
+            do throws(FirnError) {
+                return try self.leaf(node, leaf, type, context)
+            } catch { throw error.adding(["column": leaf.name]) }
+        case .structure(let node, let levels, let children, let type):
+            let (validity, nullCount) = try self.validity(node, levels, context)
+            var columns: [Column] = []
+            for child in children { columns.append(try column(child, context)) }
+            return Column(
+                type: type, rowCount: context.slotCount, validity: validity, nullCount: nullCount,
+                storage: .structure(columns))
+        case .list(let node, let levels, let element, let type):
+            let lists = try self.lists(node, levels, context)
+            return Column(
+                type: type, rowCount: context.slotCount, validity: lists.validity, nullCount: lists.nullCount,
+                storage: .list(offsets: lists.offsets, element: [try column(element, lists.inner)]))
+        case .map(let node, let levels, let key, let value, let type):
+            let lists = try self.lists(node, levels, context)
+            return Column(
+                type: type, rowCount: context.slotCount, validity: lists.validity, nullCount: lists.nullCount,
+                storage: .map(
+                    offsets: lists.offsets,
+                    entries: [try column(key, lists.inner), try column(value, lists.inner)]))
+        }
+    }
+
+    private func data(_ leaf: SchemaLeaf) -> ChunkData {
+        guard let data = chunks[leaf.column] else { preconditionFailure("a planned column was not decoded") }
+        return data
+    }
+
+    private static func inconsistent(_ leaf: SchemaLeaf) -> FirnError {
+        FirnError(
+            .corrupted, "malformed_parquet", "the levels of the column contradict those of its neighbours",
+            context: ["column": leaf.name])
+    }
+
+    /// Which slots hold a value at `node`, nil when all do.
+    private func validity(
+        _ node: SchemaNode, _ leaf: SchemaLeaf, _ context: Context
+    ) throws(FirnError) -> (Buffer<UInt8>?, nullCount: Int) {
+        let data = data(leaf)
+        guard let definition = data.definition else {
+            guard data.entries == context.slotCount else { throw Self.inconsistent(leaf) }
+            return (nil, 0)
+        }
+        if data.repetition == nil, data.present == data.entries, data.entries == context.slotCount { return (nil, 0) }
+        let validity = Buffer<UInt8>(capacity: data.entries)
+        let (out, levels) = (validity.pointer, definition.pointer)
+        let (floor, wanted) = (UInt8(context.floor), UInt8(node.definition))
+        var slots = 0
+        var present = 0
+        if let repetition = data.repetition, leaf.repetitionMax > context.depth || context.floor > 0 {
+            let (starts, depth) = (repetition.pointer, UInt8(context.depth))
+            for entry in 0..<data.entries where starts[entry] <= depth && levels[entry] >= floor {
+                let isPresent: UInt8 = levels[entry] >= wanted ? 1 : 0
+                out[slots] = isPresent
+                slots &+= 1
+                present &+= Int(isPresent)
+            }
+        } else {
+            slots = data.entries
+            for entry in 0..<slots {
+                let isPresent: UInt8 = levels[entry] >= wanted ? 1 : 0
+                out[entry] = isPresent
+                present &+= Int(isPresent)
+            }
+        }
+        guard slots == context.slotCount else { throw Self.inconsistent(leaf) }
+        validity.commit(slots)
+        return present == slots ? (nil, 0) : (validity, slots - present)
+    }
+
+    private struct Lists {
+        let offsets: Buffer<Int32>
+        let validity: Buffer<UInt8>?
+        let nullCount: Int
+        let inner: Context
+    }
+
+    private func lists(_ node: SchemaNode, _ leaf: SchemaLeaf, _ context: Context) throws(FirnError) -> Lists {
+        let data = data(leaf)
+        guard let definition = data.definition?.pointer, let repetition = data.repetition?.pointer else {
+            preconditionFailure("a list has both kinds of levels")
+        }
+        let offsets = Buffer<Int32>(capacity: context.slotCount + 1)
+        let validity = Buffer<UInt8>(capacity: context.slotCount)
+        let (ends, valid) = (offsets.pointer, validity.pointer)
+        let (floor, depth) = (UInt8(context.floor), UInt8(context.depth))
+        let (present, element) = (UInt8(node.definition), UInt8(node.definition + 1))
+        var slots = 0
+        var elements: Int32 = 0
+        var nulls = 0
+        // True while the list at hand has elements, so that more may follow.
+        var isOpen = false
+        for entry in 0..<data.entries {
+            let level = definition[entry]
+            if repetition[entry] > depth {
+                guard isOpen, level >= element else { throw Self.inconsistent(leaf) }
+                if repetition[entry] == depth &+ 1 { elements &+= 1 }
+                continue
+            }
+            isOpen = level >= element
+            guard level >= floor else { continue }
+            guard slots < context.slotCount else { throw Self.inconsistent(leaf) }
+            ends[slots] = elements
+            valid[slots] = level >= present ? 1 : 0
+            nulls &+= level >= present ? 0 : 1
+            slots &+= 1
+            if isOpen { elements &+= 1 }
+        }
+        guard slots == context.slotCount else { throw Self.inconsistent(leaf) }
+        ends[slots] = elements
+        offsets.commit(slots + 1)
+        validity.commit(slots)
+        return Lists(
+            offsets: offsets, validity: nulls == 0 ? nil : validity, nullCount: nulls,
+            inner: Context(slotCount: Int(elements), floor: node.definition + 1, depth: context.depth + 1))
+    }
+
+    private func leaf(
+        _ node: SchemaNode, _ leaf: SchemaLeaf, _ type: DataType, _ context: Context
+    ) throws(FirnError) -> Column {
+        let data = data(leaf)
+        let (validity, nullCount) = try validity(node, leaf, context)
+        guard context.slotCount - nullCount == data.present else { throw Self.inconsistent(leaf) }
+        guard data.present > 0 || nullCount == 0 else { return Self.nulls(type, count: context.slotCount) }
+        if leaf.element.logicalType == .null, leaf.dataType != type {
+            throw RunLengthDecoder.malformed("a column of nulls holds a value")
+        }
+        let dense = try ValueConversion.storage(data.values, leaf, as: type)
+        return Column(
+            type: type, rowCount: context.slotCount, validity: validity, nullCount: nullCount,
+            storage: validity.map { Spread.storage(dense, $0) } ?? dense)
+    }
+
+    /// A column without a value.
+    static func nulls(_ type: DataType, count: Int) -> Column {
+        let storage: Column.Storage =
+            switch type {
+            case .boolean: .boolean(Buffer(repeating: 0, count: count))
+            case .int, .date: .int32(Buffer(repeating: 0, count: count))
+            case .long, .time, .timestamp, .timestamptz: .int64(Buffer(repeating: 0, count: count))
+            case .float: .float(Buffer(repeating: 0, count: count))
+            case .double: .double(Buffer(repeating: 0, count: count))
+            case .decimal: .decimal(Buffer(repeating: 0, count: count))
+            case .string, .binary: .bytes(offsets: Buffer(repeating: 0, count: count + 1), bytes: Buffer())
+            case .uuid: .fixed(Buffer(repeating: 0, count: count * 16), width: 16)
+            case .fixed(let width): .fixed(Buffer(repeating: 0, count: count * width), width: width)
+            case .structure(let type): .structure(type.fields.map { nulls($0.type, count: count) })
+            case .list(let type):
+                .list(offsets: Buffer(repeating: 0, count: count + 1), element: [nulls(type.element, count: 0)])
+            case .map(let type):
+                .map(
+                    offsets: Buffer(repeating: 0, count: count + 1),
+                    entries: [nulls(type.key, count: 0), nulls(type.value, count: 0)])
+            }
+        return Column(
+            type: type, rowCount: count, validity: count == 0 ? nil : Buffer(repeating: 0, count: count),
+            nullCount: count, storage: storage)
+    }
+}
+
+/// Moves dense values to their slots, zeros at the nulls.
+enum Spread {
+    static func storage(_ dense: Column.Storage, _ validity: Buffer<UInt8>) -> Column.Storage {
+        switch dense {
+        case .boolean(let b): return .boolean(words(b, validity))
+        case .int32(let b): return .int32(words(b, validity))
+        case .int64(let b): return .int64(words(b, validity))
+        case .float(let b): return .float(words(b, validity))
+        case .double(let b): return .double(words(b, validity))
+        case .decimal(let b): return .decimal(words(b, validity))
+        case .bytes(let offsets, let bytes): return .bytes(offsets: ends(offsets, validity), bytes: bytes)
+        case .fixed(let b, let width): return .fixed(fixed(b, width, validity), width: width)
+        case .structure, .list, .map: preconditionFailure("a leaf is primitive")
+        }
+    }
+
+    @inline(__always)
+    private static func words<T: BitwiseCopyable & ExpressibleByIntegerLiteral>(
+        _ dense: Buffer<T>, _ validity: Buffer<UInt8>
+    ) -> Buffer<T> {
+        let out = Buffer<T>(capacity: validity.count)
+        let (from, to, valid) = (dense.pointer, out.pointer, validity.pointer)
+        var next = 0
+        for slot in 0..<validity.count {
+            // One element past the end may be read: buffers are padded.
+            let value = from[next]
+            to[slot] = valid[slot] != 0 ? value : 0
+            next &+= Int(valid[slot])
+        }
+        out.commit(validity.count)
+        return out
+    }
+
+    private static func ends(_ dense: Buffer<Int32>, _ validity: Buffer<UInt8>) -> Buffer<Int32> {
+        let out = Buffer<Int32>(capacity: validity.count + 1)
+        let (from, to, valid) = (dense.pointer, out.pointer, validity.pointer)
+        var next = 0
+        to[0] = 0
+        for slot in 0..<validity.count {
+            next &+= Int(valid[slot])
+            to[slot &+ 1] = from[next]
+        }
+        out.commit(validity.count + 1)
+        return out
+    }
+
+    private static func fixed(_ dense: Buffer<UInt8>, _ width: Int, _ validity: Buffer<UInt8>) -> Buffer<UInt8> {
+        let out = Buffer<UInt8>(repeating: 0, count: validity.count * width)
+        var next = 0
+        for slot in 0..<validity.count where validity.pointer[slot] != 0 {
+            (out.pointer + slot * width).update(from: dense.pointer + next * width, count: width)
+            next += 1
+        }
+        return out
+    }
+}

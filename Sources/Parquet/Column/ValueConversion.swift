@@ -1,0 +1,144 @@
+import Base
+import Columnar
+
+/// Turns decoded physical values into the storage of an Iceberg type, promoting where the type has been widened since
+/// the file was written.
+///
+/// Spec: https://iceberg.apache.org/spec/#schema-evolution (type promotion)
+enum ValueConversion {
+    /// True when values of this column can stand in a column of this type.
+    static func isReadable(_ leaf: SchemaLeaf, as type: DataType) -> Bool {
+        if leaf.element.logicalType == .null { return true }
+        guard let stored = leaf.dataType else { return false }
+        if stored == type { return true }
+        // Files of before the annotations say less than the table's schema does.
+        let isUnannotated = leaf.element.logicalType == nil
+        switch (stored, type) {
+        case (.int, .long), (.float, .double): return true
+        case (.decimal(let precision, let scale), .decimal(let wider, let wanted)):
+            return scale == wanted && precision <= wider
+        case (.timestamp, .timestamptz), (.timestamptz, .timestamp): return isUnannotated
+        case (.binary, .string), (.string, .binary): return true
+        case (.fixed(16), .uuid), (.uuid, .fixed(16)): return true
+        default: return false
+        }
+    }
+
+    /// Precondition: `isReadable`. Throws `.corrupted` for a value outside the type.
+    static func storage(
+        _ values: PhysicalValues, _ leaf: SchemaLeaf, as type: DataType
+    ) throws(FirnError) -> Column.Storage {
+        switch (values, type) {
+        case (.boolean(let b), .boolean): return .boolean(b)
+        case (.int32(let b), .int), (.int32(let b), .date): return .int32(b)
+        case (.int32(let b), .long): return .int64(widen(b, isSigned: leaf.dataType == .int))
+        case (.int32(let b), .time):
+            return .int64(try scale(widen(b, isSigned: true), .millis))
+        case (.int64(let b), .long): return .int64(b)
+        case (.int64(let b), .time), (.int64(let b), .timestamp), (.int64(let b), .timestamptz):
+            return .int64(try scale(b, leaf.timeUnit))
+        case (.fixed(let b, 12), .timestamp), (.fixed(let b, 12), .timestamptz): return .int64(int96(b))
+        case (.float(let b), .float): return .float(b)
+        case (.double(let b), .double): return .double(b)
+        case (.float(let b), .double):
+            let out = Buffer<Double>(capacity: b.count)
+            for index in 0..<b.count { out.pointer[index] = Double(b.pointer[index]) }
+            out.commit(b.count)
+            return .double(out)
+        case (_, .decimal): return .decimal(try decimals(values, isSigned: leaf.isSigned))
+        case (.bytes(let offsets, let bytes), .string), (.bytes(let offsets, let bytes), .binary):
+            return .bytes(offsets: offsets, bytes: bytes)
+        case (.fixed(let b, let width), .fixed), (.fixed(let b, let width), .uuid): return .fixed(b, width: width)
+        default: throw RunLengthDecoder.malformed("values of an unexpected type")
+        }
+    }
+
+    private static func widen(_ source: Buffer<Int32>, isSigned: Bool) -> Buffer<Int64> {
+        let out = Buffer<Int64>(capacity: source.count)
+        let (from, to) = (source.pointer, out.pointer)
+        if isSigned {
+            for index in 0..<source.count { to[index] = Int64(from[index]) }
+        } else {
+            for index in 0..<source.count { to[index] = Int64(UInt32(bitPattern: from[index])) }
+        }
+        out.commit(source.count)
+        return out
+    }
+
+    /// To microseconds; nanoseconds are rounded down.
+    private static func scale(
+        _ source: Buffer<Int64>, _ unit: ParquetLogicalType.TimeUnit
+    ) throws(FirnError) -> Buffer<Int64> {
+        if unit == .micros { return source }
+        let out = Buffer<Int64>(capacity: source.count)
+        var overflows = false
+        for index in 0..<source.count {
+            let value = source.pointer[index]
+            if unit == .millis {
+                let (scaled, overflow) = value.multipliedReportingOverflow(by: 1000)
+                overflows = overflows || overflow
+                out.pointer[index] = scaled
+            } else {
+                out.pointer[index] = value >= 0 ? value / 1000 : (value + 1) / 1000 - 1
+            }
+        }
+        guard !overflows else { throw RunLengthDecoder.malformed("a time in milliseconds passes 64 bits") }
+        out.commit(source.count)
+        return out
+    }
+
+    /// INT96: 8 bytes of nanoseconds of the day, 4 bytes of the Julian day.
+    private static func int96(_ source: Buffer<UInt8>) -> Buffer<Int64> {
+        let count = source.count / 12
+        let out = Buffer<Int64>(capacity: count)
+        let raw = UnsafeRawPointer(source.pointer)
+        for index in 0..<count {
+            let nanos = Int64(littleEndian: raw.loadUnaligned(fromByteOffset: index * 12, as: Int64.self))
+            let day = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: index * 12 + 8, as: UInt32.self))
+            out.pointer[index] = (Int64(day) - 2_440_588) &* 86_400_000_000 &+ nanos / 1000
+        }
+        out.commit(count)
+        return out
+    }
+
+    private static func decimals(_ values: PhysicalValues, isSigned: Bool) throws(FirnError) -> Buffer<Int128> {
+        let count = values.count
+        let out = Buffer<Int128>(capacity: count)
+        for index in 0..<count {
+            let value: Int128?
+            switch values {
+            case .int32(let b): value = Int128(b.pointer[index])
+            case .int64(let b):
+                let raw = b.pointer[index]
+                value = isSigned ? Int128(raw) : Int128(UInt64(bitPattern: raw))
+            case .fixed(let b, let width):
+                value = DecimalBytes.decode(
+                    UnsafeBufferPointer(rebasing: b.values[index * width..<(index + 1) * width]))
+            case .bytes(let offsets, let bytes):
+                let range = Int(offsets[index])..<Int(offsets[index + 1])
+                value = DecimalBytes.decode(UnsafeBufferPointer(rebasing: bytes.values[range]))
+            default: value = nil
+            }
+            guard let value else { throw RunLengthDecoder.malformed("a decimal passes 128 bits") }
+            out.pointer[index] = value
+        }
+        out.commit(count)
+        return out
+    }
+}
+
+extension SchemaLeaf {
+    /// Unit of a time or timestamp column.
+    var timeUnit: ParquetLogicalType.TimeUnit {
+        switch element.logicalType {
+        case .time(_, let unit), .timestamp(_, let unit): unit
+        default: element.convertedType == 9 || element.convertedType == 7 ? .millis : .micros
+        }
+    }
+
+    /// False for unsigned integers.
+    var isSigned: Bool {
+        if case .integer(_, let isSigned) = element.logicalType { return isSigned }
+        return !(element.logicalType == nil && (11...14).contains(element.convertedType ?? -1))
+    }
+}

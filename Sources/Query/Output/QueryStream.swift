@@ -1,0 +1,58 @@
+import Base
+import Columnar
+import SQLiteKit
+
+/// A query's rows as formatted bytes, a piece at a time.
+///
+/// Not thread-safe; one caller after the other may use it.
+public final class QueryStream: @unchecked Sendable {
+    private let result: QueryResult
+    private var formatter: RowFormatter?
+    private let pending = Pending()
+    private static let pieceBytes = 64 << 10
+
+    private final class Pending {
+        var bytes: [UInt8] = []
+    }
+
+    public init(_ result: QueryResult, format: OutputFormat, terminalWidth: Int? = nil) {
+        self.result = result
+        formatter = RowFormatter(
+            columns: result.columns.map(\.name), format: format, terminalWidth: terminalWidth
+        ) { [pending] in pending.bytes += $0 }
+    }
+
+    /// The next piece; nil at the end. Throws what `QueryResult.nextRow` throws.
+    public func next() throws -> [UInt8]? {
+        while pending.bytes.count < Self.pieceBytes, formatter != nil {
+            if let row = try result.nextRow() {
+                try formatter!.append(zip(row, result.columns).map { Cell($0, type: $1.type) })
+            } else {
+                try formatter!.finish()
+                formatter = nil
+            }
+        }
+        guard !pending.bytes.isEmpty else { return nil }
+        defer { pending.bytes = [] }
+        return pending.bytes
+    }
+
+    public func close() { result.close() }
+}
+
+extension Cell {
+    /// A value of a query; `type` is the Iceberg type of its column where it has one.
+    public init(_ value: SQLValue, type: DataType?) {
+        switch value {
+        case .null: self = .null
+        case .integer(let number): self = type == .boolean ? .boolean(number != 0) : .integer(number)
+        case .real(let number): self = .real(number)
+        case .text(let text):
+            switch type {
+            case .structure, .list, .map: self = .json(text)
+            default: self = .text(text)
+            }
+        case .blob(let bytes): self = .text(Hex.encode(bytes))
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import ArgumentParser
+import Avro
+import Base
+import Columnar
+import Ingest
+import Parquet
+import Query
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show the inside of any file of a warehouse.",
+        discussion: """
+            Understands Parquet data files, Avro manifests and manifest lists, table metadata and segments of the \
+            log, also when other engines wrote them. --rows prints the rows as NDJSON.
+            """)
+    @Argument(help: "A file's path, or its file:// location.") var file: String
+    @Flag(help: "Print the rows of the file as NDJSON.") var rows = false
+    @OptionGroup var output: OutputOptions
+
+    private var path: String {
+        AbsolutePath.make(file.hasPrefix("file://") ? String(file.dropFirst(7)) : file)
+    }
+
+    func run() throws {
+        let files = Environment.live.files
+        let handle = try files.open(path, .read)
+        defer { handle.close() }
+        let head = try handle.read(at: 0, count: 16)
+        if head.starts(with: "PAR1".utf8) { return try parquet(handle) }
+        if head.starts(with: [0x4f, 0x62, 0x6a, 0x01]) { return try avro(files.readAll(path)) }
+        if LogInspector.recognises(head) { return try log() }
+        if head.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") { return try metadata(files.readAll(path)) }
+        throw FirnError(
+            .unsupported, "unknown_file", "\(path) is neither Parquet, Avro, table metadata nor a log segment")
+    }
+
+    // MARK: Parquet
+
+    private func parquet(_ handle: any File) throws {
+        let reader = try ParquetFileReader(fileBytes: try handle.size(), source: path) { range in
+            try handle.read(at: range.lowerBound, count: range.count)
+        }
+        if rows { return try parquetRows(reader) }
+        let footer = reader.footer
+        var report = InspectReport()
+        report.add("format", .text("Parquet"))
+        report.add("created-by", .text(footer.createdBy ?? ""))
+        report.add("rows", .integer(Int64(footer.rowCount)))
+        report.add("row-groups", .integer(Int64(footer.rowGroups.count)))
+        report.add("footer-bytes", .integer(Int64(footer.footerBytes)))
+        report.add("key-value-metadata", .text(footer.keyValueMetadata.keys.sorted().joined(separator: ", ")))
+        var schema = InspectReport.Table(title: "schema", columns: ["id", "column", "type", "required"])
+        for (columnPath, field) in try reader.fileSchema().allFields {
+            schema.rows.append([
+                .integer(Int64(field.id)), .text(columnPath), .text(field.type.description), .boolean(field.required),
+            ])
+        }
+        report.tables.append(schema)
+        for (index, group) in footer.rowGroups.enumerated() { report.tables.append(table(group, index)) }
+        try report.print(output.format)
+    }
+
+    private func table(_ group: ParquetFooter.RowGroup, _ index: Int) -> InspectReport.Table {
+        var table = InspectReport.Table(
+            title: "row group \(index): \(group.rowCount) rows, \(group.totalBytes) bytes",
+            columns: [
+                "column", "physical", "codec", "encodings", "values", "nulls", "compressed", "uncompressed", "pages",
+                "offset", "page-index",
+            ])
+        for chunk in group.columns {
+            let pages = chunk.encodingStatistics.map { "\($0.pageCount) \($0.pageType) \($0.encoding)" }
+            table.rows.append([
+                .text(chunk.path.joined(separator: ".")), .text("\(chunk.physicalType)"), .text("\(chunk.codec)"),
+                .text(chunk.encodings.map(\.description).joined(separator: " ")), .integer(Int64(chunk.valueCount)),
+                chunk.statistics?.nullCount.map { .integer(Int64($0)) } ?? .null,
+                .integer(Int64(chunk.compressedBytes)), .integer(Int64(chunk.uncompressedBytes)),
+                .text(pages.joined(separator: ", ")),
+                .integer(Int64(chunk.dictionaryPageOffset ?? chunk.dataPageOffset)),
+                .boolean(chunk.offsetIndexOffset != nil),
+            ])
+        }
+        return table
+    }
+
+    private func parquetRows(_ reader: ParquetFileReader) throws {
+        let schema = try reader.fileSchema()
+        for group in 0..<reader.rowGroupCount {
+            let batch = try reader.readRowGroup(group, projection: schema)
+            var out: [UInt8] = []
+            for row in 0..<batch.rowCount {
+                out.append(UInt8(ascii: "{"))
+                for (index, field) in schema.fields.enumerated() {
+                    if index > 0 { out.append(UInt8(ascii: ",")) }
+                    JSONText.appendQuoted(field.name, into: &out)
+                    out.append(UInt8(ascii: ":"))
+                    batch.columns[index].appendJSON(row: row, into: &out)
+                }
+                out.append(contentsOf: "}\n".utf8)
+                if out.count > 1 << 16 {
+                    Console.out(out)
+                    out.removeAll(keepingCapacity: true)
+                }
+            }
+            Console.out(out)
+        }
+    }
+
+    // MARK: Avro
+
+    private func avro(_ bytes: [UInt8]) throws {
+        var reader = try AvroFileReader(bytes, source: path)
+        if rows || output.format != .table {
+            try reader.forEachValue { value in
+                Console.out(value.json.serialize() + [UInt8(ascii: "\n")])
+                return true
+            }
+            return
+        }
+        var report = InspectReport()
+        report.add("format", .text("Avro"))
+        report.add("codec", .text(reader.codec.rawValue))
+        for (key, value) in reader.metadata.sorted(by: { $0.key < $1.key }) where !key.hasPrefix("avro.") {
+            report.add(key, .text(String(decoding: value.prefix(200), as: UTF8.self)))
+        }
+        var table: InspectReport.Table?
+        try reader.forEachValue { value in
+            let flat = Self.flatten(value.json)
+            if table == nil { table = InspectReport.Table(title: "records", columns: flat.map(\.key)) }
+            table!.rows.append(Cell.row(.object(flat), table!.columns))
+            return true
+        }
+        if let table { report.tables.append(table) }
+        try report.print(output.format)
+    }
+
+    /// Members of nested records one level up, so that a manifest's entries read as a table.
+    private static func flatten(_ json: JSONValue) -> [JSONValue.Member] {
+        (json.objectValue ?? []).flatMap { member in
+            if case .object(let inner) = member.value, member.key == "data_file" { return inner }
+            return [member]
+        }
+    }
+
+    // MARK: Metadata and log
+
+    private func metadata(_ bytes: [UInt8]) throws {
+        let json = try JSONValue(parsing: bytes, source: path)
+        Console.out(json.serialize(pretty: true) + [UInt8(ascii: "\n")])
+    }
+
+    private func log() throws {
+        var table = InspectReport.Table(
+            title: "records",
+            columns: ["position", "offset", "bytes", "table", "schema", "format", "accepted", "arrived", "stamp"])
+        let rows = rows
+        let inspector = try LogInspector(path, environment: .live) { frame in
+            if rows, let batch = frame.batch {
+                Console.out(batch.body)
+                if batch.body.last != UInt8(ascii: "\n") { Console.out("\n") }
+            }
+            let batch = frame.batch
+            let stamp =
+                batch?.producer.map { "\($0.id) epoch \($0.epoch) sequence \($0.sequence)" }
+                ?? batch?.idempotencyKey.map { "key \($0)" }
+            table.rows.append([
+                .integer(Int64(clamping: frame.position)), .integer(Int64(frame.offset)),
+                .integer(Int64(frame.payloadBytes)), .text(batch?.table.description ?? ""),
+                batch.map { .integer(Int64($0.schemaId)) } ?? .null, .text(batch.map { "\($0.format)" } ?? ""),
+                batch.map { .integer(Int64($0.acceptedCount)) } ?? .null,
+                .text(batch.map { CivilTime.formatTimestamp(micros: $0.arrivalMicros, utc: true) } ?? ""),
+                .text(stamp ?? ""),
+            ])
+        }
+        if rows { return }
+        var report = InspectReport()
+        report.add("format", .text("Firn write-ahead log segment"))
+        report.add("segment", .integer(Int64(clamping: inspector.segment)))
+        report.add("base-position", .integer(Int64(clamping: inspector.basePosition)))
+        report.add("valid-bytes", .integer(Int64(inspector.validBytes)))
+        report.tables.append(table)
+        try report.print(output.format)
+    }
+}
+
+extension AvroValue {
+    /// Bytes and fixed values as hexadecimal text; maps given as arrays of key and value stay arrays.
+    fileprivate var json: JSONValue {
+        switch self {
+        case .null: .null
+        case .boolean(let value): .bool(value)
+        case .int(let value): .integer(Int64(value))
+        case .long(let value): .integer(value)
+        case .float(let value): .double(Double(value))
+        case .double(let value): .double(value)
+        case .bytes(let value), .fixed(let value): .string(Hex.encode(value))
+        case .string(let value), .enumeration(let value): .string(value)
+        case .array(let values): .array(values.map(\.json))
+        case .map(let members), .record(let members): .object(members.map { .init($0.key, $0.value.json) })
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Base
+import Catalog
+import Iceberg
+import Storage
+import Testing
+
+@Suite struct RaceTests {
+    /// Two processes' worth of committers, each with its own connections, cache and owner, on one table.
+    @Test func fiveHundredCommitsFromTwoProcessesLoseNone() throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable(
+            properties: ["commit.retry.min-wait-ms": "1", "commit.manifest.min-count-to-merge": "20"])
+        let id = table.identifier
+        let written = Collector()
+        let retries = Counter()
+        let warehouses = [scratch.warehouse, try scratch.another()]
+        try concurrently(2) { index in
+            let committer = try warehouses[index].committer(for: id)
+            for _ in 0..<250 {
+                let files = try warehouses[index].writeDataFiles(1, of: table)
+                let result = try committer.append(files, ingest: nil)
+                if result.attempts > 1 { retries.next() }
+                written.add(files[0].path)
+            }
+        }
+        let expected = written.all
+        #expect(expected.count == 500)
+        #expect(try scratch.warehouse.livePaths(id).sorted() == expected.sorted())
+        let metadata = try scratch.warehouse.loadTable(id).metadata
+        #expect(metadata.snapshots.count == 500)
+        #expect(metadata.lastSequenceNumber == 500)
+        #expect(metadata.currentSnapshot?.summary["total-records"] == "500")
+        #expect(retries.current > 0)
+        try scratch.warehouse.collectGarbage()
+        #expect(try scratch.warehouse.ledger.entries() == [])
+        #expect(try scratch.filesOnDisk() == scratch.liveFiles())
+    }
+
+    /// Threads of one process never lose a race against each other.
+    @Test func oneProcessCommitsWithoutConflicts() throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable()
+        let warehouse = scratch.warehouse
+        let attempts = Counter()
+        try concurrently(4) { _ in
+            for _ in 0..<10 {
+                let files = try warehouse.writeDataFiles(1, of: table)
+                let result = try warehouse.committer(for: table.identifier).append(files, ingest: nil)
+                for _ in 0..<result.attempts { attempts.next() }
+            }
+        }
+        #expect(attempts.current == 40)
+        #expect(try warehouse.livePaths(table.identifier).count == 40)
+    }
+
+    /// The guard belongs to what the caller validated: a retry after a lost race never takes a newer position instead.
+    @Test func aRetryKeepsItsGuard() throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable()
+        let id = table.identifier
+        let other = try scratch.another()
+        let intruded = Counter()
+        let store = scratch.store
+        // While our attempt writes its metadata file, another process commits from the same log.
+        store.setHook { call, location in
+            guard call == .put, location.hasSuffix(".metadata.json"), intruded.next() == 0 else { return }
+            let files = try other.writeDataFiles(1, of: table)
+            _ = try other.committer(for: id).append(files, ingest: IngestMark(expectedPosition: 0, position: 7))
+        }
+        let files = try scratch.warehouse.writeDataFiles(1, of: table)
+        #expect(
+            fails(.fenced, "log_position_mismatch") {
+                _ = try scratch.warehouse.committer(for: id).append(
+                    files, ingest: IngestMark(expectedPosition: 0, position: 5))
+            })
+        store.setHook(nil)
+        #expect(intruded.current > 0)
+        #expect(try scratch.warehouse.logPosition(table.metadata.tableUUID) == 7)
+        #expect(try scratch.warehouse.livePaths(id).count == 1)
+        #expect(try scratch.warehouse.ledger.entries(.pending).map(\.path) == files.map(\.path))
+    }
+
+    @Test func aForeignCommitInBetweenIsRebasedOn() throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable()
+        let id = table.identifier
+        let other = try scratch.another()
+        let intrusions = Counter()
+        scratch.store.setHook { call, location in
+            guard call == .put, location.hasSuffix(".metadata.json"), intrusions.next() < 3 else { return }
+            _ = try other.committer(for: id).append(try other.writeDataFiles(1, of: table), ingest: nil)
+        }
+        let files = try scratch.warehouse.writeDataFiles(1, of: table)
+        let result = try scratch.warehouse.committer(for: id).append(
+            files, ingest: IngestMark(expectedPosition: 0, position: 5))
+        scratch.store.setHook(nil)
+        #expect(result.attempts == 4)
+        #expect(try scratch.warehouse.livePaths(id).count == 4)
+        #expect(try scratch.warehouse.logPosition(table.metadata.tableUUID) == 5)
+        #expect(try scratch.filesOnDisk() == scratch.liveFiles())
+    }
+
+    @Test func givesUpAsTheTableSays() throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable(
+            properties: ["commit.retry.num-retries": "2", "commit.retry.min-wait-ms": "1"])
+        let other = try scratch.another()
+        scratch.store.setHook { call, location in
+            guard call == .put, location.hasSuffix(".metadata.json") else { return }
+            _ = try other.committer(for: table.identifier).setProperties([location: "x"])
+        }
+        #expect(
+            fails(.conflict, "commit_conflict") {
+                _ = try scratch.warehouse.committer(for: table.identifier).setProperties(["a": "b"])
+            })
+        scratch.store.setHook(nil)
+        #expect(try other.loadTable(table.identifier).metadata.properties["a"] == nil)
+        #expect(try scratch.filesOnDisk() == scratch.liveFiles())
+    }
+}
