@@ -30,7 +30,7 @@ let modules: [Target] = [
         name: "Query", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog", "SQLiteKit"],
         swiftSettings: settings),
     .target(
-        name: "Ingest", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "Catalog"],
+        name: "Ingest", dependencies: ["CPlatform", "Base", "Columnar", "Storage", "Iceberg", "Catalog"],
         swiftSettings: settings),
     .target(
         name: "Maintenance", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog"],
@@ -53,8 +53,24 @@ let modules: [Target] = [
     .target(name: "TestSupport", dependencies: ["Base", "Columnar", "Storage"], swiftSettings: settings),
 ]
 
-let tests: [Target] = [
-    .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let testTargets: [Target] = [
+    tests("BaseTests", ["Base", "TestSupport"]),
+    tests("SQLiteKitTests", ["Base", "SQLiteKit"]),
+    tests("ColumnarTests", ["Base", "Columnar"]),
+    tests("StorageTests", ["Base", "Storage", "TestSupport"]),
+    tests("AvroTests", ["Base", "Columnar", "Avro"]),
+    tests("ParquetTests", ["Base", "Columnar", "Parquet"]),
+    tests("IcebergTests", ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg"]),
+    tests("CatalogTests", ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit", "Catalog", "TestSupport"]),
+    tests("QueryTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
+    tests("IngestTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Ingest", "TestSupport"]),
+    tests("MaintenanceTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
+    tests("ServerTests", ["Base", "Server"]),
+    tests("TidyTests", []),
 ]
 
 let package = Package(
@@ -66,6 +82,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
-    targets: modules + tests,
+    targets: modules + testTargets,
     swiftLanguageModes: [.v6]
 )

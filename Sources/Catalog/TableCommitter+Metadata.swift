@@ -93,7 +93,12 @@ extension TableCommitter {
     public func expire(_ request: ExpiryRequest) throws -> (result: CommitResult, expired: Int) {
         var expired = 0
         let result = try commit(
-            TableChange(prepare: { [core] base, context in
+            TableChange(prepare: { [core, identifier] base, context in
+                guard base.metadata.tableProperties.allowsExpiry else {
+                    throw FirnError(
+                        .conflict, "expiry_disabled", "gc.enabled is false: files may belong to other tables",
+                        context: ["table": identifier.description])
+                }
                 let ids = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
                 expired = ids.count
                 guard !ids.isEmpty else { return nil }

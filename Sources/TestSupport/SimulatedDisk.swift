@@ -7,8 +7,9 @@ import Base
 /// 3. Power loss keeps what is durable plus a random part of what is not: none, all, a prefix cut at any byte, or any
 ///    subset of 512-byte pieces, with holes and lost tails read as NUL where the file had grown. Of the directory
 ///    changes it keeps a subset in which a change survives only when all earlier ones to the same names and files do.
-/// 4. A failed file sync drops the unsynced operations, as Linux marks such pages clean: a later sync that succeeds does
-///    not bring them back, while reads still show them (https://www.usenix.org/conference/atc20/presentation/rebello).
+/// 4. A failed file sync drops the unsynced operations, as Linux marks such pages clean: a later sync that succeeds
+///    does not bring them back, while reads still show them
+///    (https://www.usenix.org/conference/atc20/presentation/rebello).
 struct SimulatedDisk: Sendable {
     enum Change: Sendable {
         case write(offset: Int, bytes: [UInt8])

@@ -24,10 +24,11 @@ import Testing
     }
 
     /// Vectors: Avro specification, "Data serialization", and the LEB128 of Parquet's Thrift.
-    @Test(arguments: [
-        (0, "00"), (-1, "01"), (1, "02"), (-2, "03"), (2, "04"), (-64, "7f"), (64, "8001"), (150, "ac02"),
-        (.max, "feffffffffffffffff01"), (.min, "ffffffffffffffffff01"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "00"), (-1, "01"), (1, "02"), (-2, "03"), (2, "04"), (-64, "7f"), (64, "8001"), (150, "ac02"),
+            (.max, "feffffffffffffffff01"), (.min, "ffffffffffffffffff01"),
+        ] as [(Int64, String)])
     func zigzag(value: Int64, bytes: String) throws {
         var writer = ByteWriter()
         writer.zigzag(value)

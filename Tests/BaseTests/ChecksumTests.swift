@@ -1,7 +1,7 @@
 import Base
 import Testing
 
-/// Vectors: RFC 3720 appendix B.4 (CRC-32C), Python's zlib and a bitwise CRC-32C, the xxHash and Iceberg specifications.
+/// Vectors: RFC 3720 appendix B.4 (CRC-32C), Python's zlib, a bitwise CRC-32C in Python, the xxHash documentation.
 @Suite struct ChecksumTests {
     static let ramp = (0..<5).flatMap { _ in (0...255).map { UInt8($0) } }
 
@@ -29,10 +29,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("", 0xef46_db37_51d8_e999), ("a", 0xd24e_c4f1_a98c_6e5b), ("abc", 0x44bc_2cf5_ad77_0999),
-        ("Nobody inspects the spammish repetition", 0xfbce_a83c_8a37_8bf1),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("", 0xef46_db37_51d8_e999), ("a", 0xd24e_c4f1_a98c_6e5b), ("abc", 0x44bc_2cf5_ad77_0999),
+            ("Nobody inspects the spammish repetition", 0xfbce_a83c_8a37_8bf1),
+        ] as [(String, UInt64)])
     func xxHash64(text: String, hash: UInt64) {
         #expect(Array(text.utf8).withUnsafeBytes { XXHash64.hash($0) } == hash)
     }

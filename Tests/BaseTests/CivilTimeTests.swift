@@ -49,7 +49,8 @@ import Testing
     }
 
     @Test func leapYearsAndFloors() {
-        #expect([1600, 2000, 2024].allSatisfy(CivilTime.isLeap) && ![1900, 2023, 2100].contains(where: CivilTime.isLeap))
+        #expect(
+            [1600, 2000, 2024].allSatisfy(CivilTime.isLeap) && ![1900, 2023, 2100].contains(where: CivilTime.isLeap))
         #expect(CivilTime.daysInMonth(year: 2024, month: 2) == 29 && CivilTime.daysInMonth(year: 2023, month: 4) == 30)
         #expect(CivilTime.floorDivide(-1, 10) == (-1, 9))
         #expect(CivilTime.floorDivide(-10, 10) == (-1, 0))

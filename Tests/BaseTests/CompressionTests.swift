@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CompressionTests {
     static let samples: [[UInt8]] = [
-        [], [1], [UInt8](repeating: 65, count: 300_000), SeededRandom(seed: 1).bytes(100_000),
+        [], [1], [UInt8](repeating: 65, count: 70_000), SeededRandom(seed: 1).bytes(70_000),
     ]
 
     static func code(_ body: () throws -> Void) -> String? {
@@ -33,7 +33,8 @@ import Testing
         #expect(try Zstd.decompress(zstd, limit: 1000) == Array(String(repeating: "firn ", count: 10).utf8))
         let raw = Hex.decode("4bcb2cca53481bfa0400")!
         #expect(
-            try Deflate.decompress(raw, wrapping: .raw, limit: 200) == Array(String(repeating: "firn ", count: 40).utf8))
+            try Deflate.decompress(raw, wrapping: .raw, limit: 200) == Array(String(repeating: "firn ", count: 40).utf8)
+        )
         let members = Hex.decode(
             "1f8b08000000000002032bcecb2f0700b3a58336040000001f8b08000000000002035328c957c84c4e05008bbb3c4d07000000")!
         #expect(try Deflate.decompress(members, wrapping: .gzip, limit: 100) == Array("snow to ice".utf8))
@@ -41,9 +42,9 @@ import Testing
 
     /// One byte less than the data needs is refused, whether the frame declares its size or not.
     @Test func outputIsBounded() throws {
-        let bomb = [UInt8](repeating: 0, count: 50_000_000)
+        let bomb = [UInt8](repeating: 0, count: 3_000_000)
         let zstd = try Zstd.compress(bomb)
-        #expect(zstd.count < 10_000)
+        #expect(zstd.count < 1000)
         for limit in [0, 1, 4096, bomb.count - 1] {
             #expect(Self.code { _ = try Zstd.decompress(zstd, limit: limit) } == "decompressed_too_large")
         }
@@ -70,7 +71,8 @@ import Testing
             for count in 0..<packed.count {
                 let cut = Array(packed[..<count])
                 #expect(
-                    Self.code { _ = try Deflate.decompress(cut, wrapping: wrapping, limit: 1000) } == "truncated_deflate")
+                    Self.code { _ = try Deflate.decompress(cut, wrapping: wrapping, limit: 1000) }
+                        == "truncated_deflate")
             }
         }
     }
@@ -82,7 +84,8 @@ import Testing
         let packed = try Zstd.compress(random.bytes(500))
         #expect(Self.code { _ = try Zstd.decompress(packed + [9, 9, 9, 9], limit: 1000) } == "bad_zstd")
         // A window of 2^28 bytes, one step above what is allowed; and the greatest allowed, with an empty last block.
-        #expect(Self.code { _ = try Zstd.decompress([0x28, 0xb5, 0x2f, 0xfd, 0, 0x90, 1, 0, 0], limit: 9) } == "bad_zstd")
+        #expect(
+            Self.code { _ = try Zstd.decompress([0x28, 0xb5, 0x2f, 0xfd, 0, 0x90, 1, 0, 0], limit: 9) } == "bad_zstd")
         #expect(try Zstd.decompress([0x28, 0xb5, 0x2f, 0xfd, 0, 0x88, 1, 0, 0], limit: 9) == [])
         for _ in 0..<300 {
             let bytes = random.bytes(random.next(below: 200))

@@ -41,7 +41,8 @@ import Testing
             let bytes = contents["/d/b"] ?? contents["/d/a"] ?? []
             kept.insert(contents["/d/b"] == nil ? "rename lost" : "renamed")
             kept.insert(contents["/d/c"] == nil ? "removed" : "removal lost")
-            kept.insert(bytes.isEmpty ? "data lost" : bytes.allSatisfy { $0 == 1 } && bytes.count == 1536 ? "whole" : "part")
+            kept.insert(
+                bytes.isEmpty ? "data lost" : bytes.allSatisfy { $0 == 1 } && bytes.count == 1536 ? "whole" : "part")
             if bytes.last == 0 { kept.insert("NUL tail") }
             if let hole = bytes.firstIndex(of: 0), bytes[hole...].contains(1) { kept.insert("hole") }
             if bytes.lastIndex(of: 1).map({ ($0 + 1) % 512 != 0 }) == true { kept.insert("torn inside a sector") }

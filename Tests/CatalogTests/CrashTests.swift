@@ -229,8 +229,8 @@ import Testing
     @Test(arguments: Fate.allCases) func recoveryAfterAnUnclearCommit(_ fate: Fate) throws {
         let scratch = try ScratchWarehouse()
         let table = try scratch.makeTable()
+        let files = try scratch.warehouse.writeDataFiles(1, of: table)
         breakNextCommit(scratch, fate, times: .max - 1)
-        let files = try scratch.warehouse.writeDataFilesUnhooked(1, of: table)
         #expect(
             fails(.outcomeUnknown) {
                 _ = try scratch.warehouse.committer(for: table.identifier).append(files, ingest: nil)
@@ -257,12 +257,5 @@ import Testing
         case .didNot: #expect(fails(.io, "commit_failed") { _ = try committer.append([], ingest: mark) })
         }
         #expect(try scratch.warehouse.logPosition(table.metadata.tableUUID) == (fate == .happened ? 3 : 0))
-    }
-}
-
-extension Warehouse {
-    /// With the ledger's transaction outside the count of a commit hook.
-    fileprivate func writeDataFilesUnhooked(_ count: Int, of table: Table) throws -> [DataFile] {
-        try writeDataFiles(count, of: table)
     }
 }

@@ -33,7 +33,9 @@ import Testing
 
     @Test func takesQuotedNamesAndDocs() throws {
         let schema = try ShortSchema.parse(
-            "`order` long, \"a \"\"b\"\"\" int null, `x``y` string optional doc 'it''s text', größe double, list string, 2nd int")
+            "`order` long, \"a \"\"b\"\"\" int null, `x``y` string optional doc 'it''s text', "
+                + "größe double, list string, 2nd int"
+        )
         #expect(schema.fields.map(\.name) == ["order", "a \"b\"", "x`y", "größe", "list", "2nd"])
         #expect(schema.fields[2].doc == "it's text")
         #expect(try ShortSchema.parse("  ").fields.isEmpty)
@@ -46,8 +48,10 @@ import Testing
         ("p decimal", "expected '(' after 'decimal'", 10), ("p decimal(39,1)", "a precision from 1 to 38", 11),
         ("p decimal(5,6)", "a scale from 0 to 5", 13), ("s struct<a int", "expected '>'", 15),
         ("s struct<>", "expected a column name", 10), ("l list<>", "expected a type", 8),
-        ("m map<string>", "expected ','", 13), ("f fixed(0)", "a length from 1", 9), ("id long not", "expected 'null'", 12),
-        ("`id long", "a quote that is not closed", 1), ("a int; b int", "found ';'", 6), ("'a' int", "a column name", 1),
+        ("m map<string>", "expected ','", 13), ("f fixed(0)", "a length from 1", 9),
+        ("id long not", "expected 'null'", 12),
+        ("`id long", "a quote that is not closed", 1), ("a int; b int", "found ';'", 6),
+        ("'a' int", "a column name", 1),
         ("a int doc x", "single quotes", 11),
     ])
     func saysWhatIsWrongAndWhere(_ text: String, _ words: String, _ position: Int) throws {
@@ -67,7 +71,8 @@ import Testing
     @Test func parsesPartitions() throws {
         #expect(try ShortSchema.parsePartition("") == [])
         #expect(
-            try ShortSchema.parsePartition("day(ts), bucket(16, id), country, Truncate(name, 4) as n4, days(a.b), `x y`")
+            try ShortSchema.parsePartition(
+                "day(ts), bucket(16, id), country, Truncate(name, 4) as n4, days(a.b), `x y`")
                 == [
                     PartitionTerm(transform: "day", column: "ts"),
                     PartitionTerm(transform: "bucket", argument: 16, column: "id"),
@@ -86,11 +91,13 @@ import Testing
 
     @Test func parsesSortOrders() throws {
         #expect(
-            try ShortSchema.parseSort("ts desc nulls last, id, bucket(4, id) DESC NULLS FIRST, a.b asc nulls last, x desc")
+            try ShortSchema.parseSort(
+                "ts desc nulls last, id, bucket(4, id) DESC NULLS FIRST, a.b asc nulls last, x desc")
                 == [
                     SortTerm(column: "ts", descending: true, nullsFirst: false), SortTerm(column: "id"),
                     SortTerm(transform: "bucket", argument: 4, column: "id", descending: true, nullsFirst: true),
-                    SortTerm(column: "a.b", nullsFirst: false), SortTerm(column: "x", descending: true, nullsFirst: false),
+                    SortTerm(column: "a.b", nullsFirst: false),
+                    SortTerm(column: "x", descending: true, nullsFirst: false),
                 ])
         for bad in ["ts down", "ts nulls", "ts desc asc", "ts,", "desc desc desc"] {
             let error = #expect(throws: FirnError.self, "\(bad)") { try ShortSchema.parseSort(bad) }

@@ -148,7 +148,8 @@ import Testing
         #expect(try message("a long", #"{"a":1]"#) == "unexpected ']' at byte 7")
         #expect(try message("a long required", "{}") == "required column 'a' is missing")
         #expect(try message("a string", #"{"a":"x"#) == "the text ends within a string")
-        #expect(try message("a date", #"{"a":"2023-02-30"}"#) == #"'a' is date; got "2023-02-30", which is out of range"#)
+        #expect(
+            try message("a date", #"{"a":"2023-02-30"}"#) == #"'a' is date; got "2023-02-30", which is out of range"#)
         #expect(try message("a long", "\u{feff}{}") == "byte order mark at byte 1; send UTF-8 without one")
         #expect(try message("a long", "[1]") == "a record must be a JSON object, not [1")
     }
@@ -156,5 +157,14 @@ import Testing
     @Test func aTableWithoutColumns() throws {
         let result = try Decode.lines("", "{}\n{\"a\":1}\n{}")
         #expect(result.batch.rowCount == 2 && result.rejections.map(\.code) == ["unknown_column"])
+        // A struct without fields must not take the next column's name for its own.
+        let empty = Field(id: 1, name: "s", required: false, type: .structure(StructType(fields: [])))
+        let list = Field(
+            id: 2, name: "l", required: false,
+            type: .structure(StructType(fields: [Field(id: 3, name: "a", required: false, type: .long)])))
+        let nested = try RecordDecoder(schema: Schema(fields: [empty, list]))
+            .decode(Array("{\"s\":{\"a\":1}}\n{\"s\":{},\"l\":{\"a\":1}}".utf8), format: .ndjson)
+        #expect(nested.rejections.map(\.column) == ["s.a"])
+        #expect(nested.rows == [#"{"s":{},"l":{"a":1}}"#])
     }
 }

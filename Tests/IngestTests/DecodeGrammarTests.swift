@@ -48,7 +48,8 @@ import Testing
     @Test(arguments: [
         #"{"a":1,}"#, #"{"a":01}"#, #"{"a":+1}"#, #"{"a":.5}"#, #"{"a":1.}"#, #"{"a":1e}"#, #"{"a":1e+}"#, #"{"a":-}"#,
         #"{"a" 1}"#, #"{"a":1 "b":2}"#, #"{a:1}"#, #"{'a':1}"#, #"{"a":1}}"#, #"{"a":1}{"a":2}"#, #"{"a":1},"#,
-        #"{"a":tru}"#, #"{"a":nul}"#, #"{"a":True}"#, #"{"a":NaN}"#, #"{"a":0x1F}"#, #"{"a":[1}"#, #"{"a":1"#, #"{"a":"#,
+        #"{"a":tru}"#, #"{"a":nul}"#, #"{"a":True}"#, #"{"a":NaN}"#, #"{"a":0x1F}"#, #"{"a":[1}"#, #"{"a":1"#,
+        #"{"a":"#,
         #"{"a"#, #"{"#, #"{,"a":1}"#, "{\"a\":1}\u{0}", "\u{feff}{\"a\":1}", #"{"a":-01}"#, #"{"a":1/**/}"#,
         #"{"a":1;}"#, #"{"s":"a"b"}"#, "{\"s\":\"a\tb\"}", #"{"s":"\x41"}"#, #"{"s":"\u12"}"#, #"{"s":"\u00g0"}"#,
         #"{"s":"\ud800"}"#, #"{"s":"\ud800x"}"#, #"{"s":"\ud800\u0041"}"#, #"{"s":"\udc00"}"#, #"{"s":"abc"#,
@@ -84,11 +85,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0xff], [0xc0, 0x80], [0xc1, 0xbf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf],
-        [0xf0, 0x80, 0x80, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82], [0x80], [0xc3],
-        [0xf0, 0x9f, 0x98],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xff], [0xc0, 0x80], [0xc1, 0xbf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf],
+            [0xf0, 0x80, 0x80, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82], [0x80], [0xc3],
+            [0xf0, 0x9f, 0x98],
+        ] as [[UInt8]])
     func refusesInvalidUTF8(_ bytes: [UInt8]) throws {
         let decoder = try Decode.decoder("s string", options: DecoderOptions(unknownColumns: .ignore))
         for (head, tail) in [("{\"s\":\"", "\"}"), ("{\"", "\":1}"), ("{\"q\":\"", "\"}")] {
@@ -101,7 +103,8 @@ import Testing
 
     @Test func matchesKeysByMeaning() throws {
         let result = try Decode.lines(
-            "id long, `a\"b` long, `é` long", #"{"\u0069d":1,"a\"b":2,"\u00e9":3}"# + "\n" + #"{"id":4,"é":5,"a\u0022b":6}"#)
+            "id long, `a\"b` long, `é` long",
+            #"{"\u0069d":1,"a\"b":2,"\u00e9":3}"# + "\n" + #"{"id":4,"é":5,"a\u0022b":6}"#)
         #expect(result.rejections.isEmpty)
         #expect(result.rows == [#"{"id":1,"a\"b":2,"é":3}"#, #"{"id":4,"a\"b":6,"é":5}"#])
         // The composed and the decomposed form are different names.

@@ -11,9 +11,11 @@ import Testing
 
     @Test func findsTypesAndMergesRecords() throws {
         let body = #"""
-            {"id":1,"x":1,"ok":true,"at":"2026-01-01T00:00:00Z","day":"2026-01-01","local":"2026-01-01 00:00:00","s":"2026-01-01","n":null,"tags":[],"deep":{"a":1},"e":{}}
+            {"id":1,"x":1,"ok":true,"at":"2026-01-01T00:00:00Z","day":"2026-01-01",\#
+            "local":"2026-01-01 00:00:00","s":"2026-01-01","n":null,"tags":[],"deep":{"a":1},"e":{}}
 
-            {"x":1.5,"s":"hello","big":99999999999999999999,"tags":["a"],"deep":{"b":[{"c":null},{"c":2}]},"l":[],"new":"x"}
+            {"x":1.5,"s":"hello","big":99999999999999999999,"tags":["a"],"deep":{"b":[{"c":null},{"c":2}]},\#
+            "l":[],"new":"x"}
             """#
         let expected = try ShortSchema.parse(
             """
@@ -57,7 +59,8 @@ import Testing
         // Cut off within a record.
         let wide = String(repeating: "{\"a\":\"\(String(repeating: "x", count: 10_000))\"}\n", count: 500)
         #expect(try infer(wide) == ShortSchema.parse("a string"))
-        #expect(try infer("[" + wide.dropLast().replacing("\n", with: ",") + "]", .json) == ShortSchema.parse("a string"))
+        #expect(
+            try infer("[" + wide.dropLast().replacing("\n", with: ",") + "]", .json) == ShortSchema.parse("a string"))
     }
 
     @Test(.enabled(if: Corpora.root != nil, "public test data is not here: set FIRN_CORPORA"))
@@ -65,12 +68,14 @@ import Testing
         let body = try Zstd.decompress(Corpora.file("ais/ais_2022-01-03.ndjson.zst"), limit: 64 << 20)
         let schema = try SchemaInference.infer(body, format: .ndjson)
         #expect(
-            schema == (try ShortSchema.parse(
-                """
-                MMSI long, BaseDateTime timestamp, LAT double, LON double, SOG double, COG double, Heading long,
-                VesselName string, IMO string, CallSign string, VesselType long, Status long, Length long, Width long,
-                Draft double, Cargo long, TransceiverClass string
-                """)))
+            schema
+                == (try ShortSchema.parse(
+                    """
+                    MMSI long, BaseDateTime timestamp, LAT double, LON double, SOG double, COG double, Heading long,
+                    VesselName string, IMO string, CallSign string, VesselType long, Status long, Length long,
+                    Width long,
+                    Draft double, Cargo long, TransceiverClass string
+                    """)))
         let result = try RecordDecoder(schema: schema).decode(body, format: .ndjson)
         #expect(result.rejectedCount == 0 && result.batch.rowCount == 99_999)
         // Nulls, sums and text bytes by Python's json; doubles as h = h * 31 + bits.

@@ -14,7 +14,9 @@ import Testing
 
     @Test func fillsEveryShape() throws {
         let body = #"""
-            {"id":1,"device":{"os":"linux","version":"6.1","screen":{"w":10,"h":20}},"tags":["a","b"],"points":[{"x":1.5,"y":2},{"y":3}],"attrs":{"k":1,"l":null},"codes":{"7":"seven","-1":"minus"},"matrix":[[1,2],[],null,[null,3]]}
+            {"id":1,"device":{"os":"linux","version":"6.1","screen":{"w":10,"h":20}},"tags":["a","b"],\#
+            "points":[{"x":1.5,"y":2},{"y":3}],"attrs":{"k":1,"l":null},"codes":{"7":"seven","-1":"minus"},\#
+            "matrix":[[1,2],[],null,[null,3]]}
             {"id":2}
             {"id":3,"device":null,"tags":[],"points":null,"attrs":{},"codes":null,"matrix":[]}
             { "device" : { "screen" : null , "os" : "mac" } , "id" : 4 }
@@ -24,10 +26,13 @@ import Testing
         // json.dumps of the same records with the missing members as null; int keys as a list of entries.
         #expect(
             result.rows == [
-                #"{"id":1,"device":{"os":"linux","version":"6.1","screen":{"w":10,"h":20}},"tags":["a","b"],"points":[{"x":1.5,"y":2.0},{"x":null,"y":3.0}],"attrs":{"k":1,"l":null},"codes":[{"key":7,"value":"seven"},{"key":-1,"value":"minus"}],"matrix":[[1,2],[],null,[null,3]]}"#,
+                #"{"id":1,"device":{"os":"linux","version":"6.1","screen":{"w":10,"h":20}},"tags":["a","b"],"#
+                    + #""points":[{"x":1.5,"y":2.0},{"x":null,"y":3.0}],"attrs":{"k":1,"l":null},"codes":[{"key":7,"#
+                    + #""value":"seven"},{"key":-1,"value":"minus"}],"matrix":[[1,2],[],null,[null,3]]}"#,
                 #"{"id":2,"device":null,"tags":null,"points":null,"attrs":null,"codes":null,"matrix":null}"#,
                 #"{"id":3,"device":null,"tags":[],"points":null,"attrs":{},"codes":null,"matrix":[]}"#,
-                #"{"id":4,"device":{"os":"mac","version":null,"screen":null},"tags":null,"points":null,"attrs":null,"codes":null,"matrix":null}"#,
+                #"{"id":4,"device":{"os":"mac","version":null,"screen":null},"tags":null,"points":null,"#
+                    + #""attrs":null,"codes":null,"matrix":null}"#,
             ])
         #expect(result.batch.columns[1].nullCount == 2)
         #expect(result.batch.columns[0].validity == nil)
@@ -56,7 +61,9 @@ import Testing
         (#"{"id":1,"device":{"os":"x","screen":{"w":3000000000}}}"#, "out_of_range", "device.screen.w"),
     ])
     func rejectsWithPath(_ line: String, code: String, column: String) throws {
-        let good = #"{"id":9,"device":{"os":"x","version":"1","screen":{"w":1,"h":2}},"tags":["t"],"points":[{"x":1,"y":2}],"attrs":{"a":1},"codes":{"1":"x"},"matrix":[[1]]}"#
+        let good =
+            #"{"id":9,"device":{"os":"x","version":"1","screen":{"w":1,"h":2}},"tags":["t"],"points":[{"x":1,"#
+            + #""y":2}],"attrs":{"a":1},"codes":{"1":"x"},"matrix":[[1]]}"#
         let decoder = try Decode.decoder(Self.schema)
         let alone = try decoder.decode(Array("\(good)\n\(good)\n".utf8), format: .ndjson)
         let mixed = try decoder.decode(Array("\(good)\n\(line)\n\(good)\n".utf8), format: .ndjson)
@@ -72,7 +79,9 @@ import Testing
 
     @Test func undoKeepsNullCountsAndOffsets() throws {
         // Every prefix of a record, as a bad line between good ones, must leave no trace in any buffer.
-        let full = #"{"id":1,"device":{"os":"a","version":null,"screen":{"w":1}},"tags":["a","b"],"points":[{"y":2},null],"attrs":{"k":1},"codes":{"7":"s"},"matrix":[[1,null],null]}"#
+        let full =
+            #"{"id":1,"device":{"os":"a","version":null,"screen":{"w":1}},"tags":["a","b"],"points":[{"y":2},"#
+            + #"null],"attrs":{"k":1},"codes":{"7":"s"},"matrix":[[1,null],null]}"#
         let decoder = try Decode.decoder(Self.schema)
         let expected = try decoder.decode(Array("\(full)\n\(full)\n{\"id\":2}\n".utf8), format: .ndjson)
         var body = full + "\n"
@@ -116,7 +125,8 @@ import Testing
             "a map<date, int>, b map<boolean, int>, c map<decimal(5,2), int>, d map<double, int>", body)
         #expect(
             result.rows == [
-                #"{"a":[{"key":"2024-02-29","value":1}],"b":[{"key":true,"value":1},{"key":false,"value":2}],"c":[{"key":"1.50","value":1}],"d":[{"key":-2.5,"value":1}]}"#
+                #"{"a":[{"key":"2024-02-29","value":1}],"b":[{"key":true,"value":1},{"key":false,"value":2}],"#
+                    + #""c":[{"key":"1.50","value":1}],"d":[{"key":-2.5,"value":1}]}"#
             ])
         let bad = try Decode.lines("m map<list<int>, int>", #"{"m":{"[1]":1}}"#)
         #expect(bad.rejections.map(\.code) == ["wrong_type"])

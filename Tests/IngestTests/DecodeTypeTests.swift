@@ -52,7 +52,8 @@ import Testing
             "double",
             good: [
                 ("0", .double(0)), ("1", .double(1)), ("-1.5", .double(-1.5)), ("1e308", .double(1e308)),
-                ("1.7976931348623157e308", .double(.greatestFiniteMagnitude)), ("5e-324", .double(.leastNonzeroMagnitude)),
+                ("1.7976931348623157e308", .double(.greatestFiniteMagnitude)),
+                ("5e-324", .double(.leastNonzeroMagnitude)),
                 ("1e-400", .double(0)), ("0.1", .double(0.1)), (#""Infinity""#, .double(.infinity)),
                 (#""-Infinity""#, .double(-.infinity)), ("9007199254740993", .double(9_007_199_254_740_992)),
                 ("123456789012345678901234567890", .double(1.2345678901234568e29)),
@@ -87,13 +88,16 @@ import Testing
             "decimal(9, 2)",
             good: [
                 ("1", .decimal(100, scale: 2)), ("12.34", .decimal(1234, scale: 2)), ("-0.05", .decimal(-5, scale: 2)),
-                (#""12.34""#, .decimal(1234, scale: 2)), ("1.500", .decimal(150, scale: 2)), ("0", .decimal(0, scale: 2)),
+                (#""12.34""#, .decimal(1234, scale: 2)), ("1.500", .decimal(150, scale: 2)),
+                ("0", .decimal(0, scale: 2)),
                 ("1e2", .decimal(10000, scale: 2)), ("9999999.99", .decimal(999_999_999, scale: 2)),
-                ("12345e-2", .decimal(12345, scale: 2)), ("0.00e-99", .decimal(0, scale: 2)), ("-0", .decimal(0, scale: 2)),
+                ("12345e-2", .decimal(12345, scale: 2)), ("0.00e-99", .decimal(0, scale: 2)),
+                ("-0", .decimal(0, scale: 2)),
             ],
             bad: [
                 ("1.234", "decimal_scale"), (#""0.001""#, "decimal_scale"), ("10000000", "out_of_range"),
-                ("9999999.995", "decimal_scale"), (#""abc""#, "wrong_type"), (#""""#, "wrong_type"), (#"" 1""#, "wrong_type"),
+                ("9999999.995", "decimal_scale"), (#""abc""#, "wrong_type"), (#""""#, "wrong_type"),
+                (#"" 1""#, "wrong_type"),
                 (#""1 ""#, "wrong_type"), ("true", "wrong_type"), ("1e7", "out_of_range"), (#""+1""#, "wrong_type"),
             ])
         let large = Int128("12345678901234567890123456789012345678")!
@@ -110,7 +114,13 @@ import Testing
                 ("1234567890123456789012345678.90123456789", "decimal_scale"),
             ])
         try check(
-            "decimal(38, 0)", good: [("99999999999999999999999999999999999999", .decimal(Int128("99999999999999999999999999999999999999")!, scale: 0))],
+            "decimal(38, 0)",
+            good: [
+                (
+                    "99999999999999999999999999999999999999",
+                    .decimal(Int128("99999999999999999999999999999999999999")!, scale: 0)
+                )
+            ],
             bad: [("100000000000000000000000000000000000000", "out_of_range"), ("1e38", "out_of_range")])
     }
 
@@ -123,10 +133,13 @@ import Testing
                 (#""2100-02-28""#, .date(47540)), (#""2024\u002d02-29""#, .date(19782)),
             ],
             bad: [
-                (#""2023-02-29""#, "out_of_range"), (#""2100-02-29""#, "out_of_range"), (#""2023-13-01""#, "out_of_range"),
-                (#""2023-00-01""#, "out_of_range"), (#""0000-01-01""#, "out_of_range"), (#""2023-1-1""#, "invalid_date"),
+                (#""2023-02-29""#, "out_of_range"), (#""2100-02-29""#, "out_of_range"),
+                (#""2023-13-01""#, "out_of_range"),
+                (#""2023-00-01""#, "out_of_range"), (#""0000-01-01""#, "out_of_range"),
+                (#""2023-1-1""#, "invalid_date"),
                 (#""2023-01-01T00:00:00""#, "invalid_date"), (#""20230101""#, "invalid_date"), (#""""#, "invalid_date"),
-                (#""2023-01-0a""#, "invalid_date"), (#""\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000""#, "invalid_date"),
+                (#""2023-01-0a""#, "invalid_date"),
+                (#""\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000""#, "invalid_date"),
                 ("19000", "wrong_type"), (#""2023/01/01""#, "invalid_date"), (#""2023-01-:0""#, "invalid_date"),
             ])
     }
@@ -141,7 +154,7 @@ import Testing
             bad: [
                 (#""24:00:00""#, "out_of_range"), (#""23:60:00""#, "out_of_range"), (#""23:59:60""#, "out_of_range"),
                 (#""10:11""#, "invalid_time"), (#""10:11:12.""#, "invalid_time"), (#""10:11:12Z""#, "invalid_time"),
-                (#""10:11:12.1234567""#, "invalid_timestamp"), ("36672", "wrong_type"), (#""1:11:12""#, "invalid_time"),
+                (#""10:11:12.1234567""#, "invalid_time"), ("36672", "wrong_type"), (#""1:11:12""#, "invalid_time"),
             ])
     }
 
@@ -158,11 +171,13 @@ import Testing
                 (#""2013-01-01T10:00:00\u002e5""#, .timestamp(1_357_034_400_500_000)),
             ],
             bad: [
-                (#""2013-01-01T10:00:00Z""#, "invalid_timestamp"), (#""2013-01-01T10:00:00+01:00""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00Z""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00+01:00""#, "invalid_timestamp"),
                 (#""2013-01-01""#, "invalid_timestamp"), (#""2013-01-01T10:00""#, "invalid_timestamp"),
                 (#""2013-01-01T10:00:00.1234567""#, "invalid_timestamp"), (#""2013-02-30T10:00:00""#, "out_of_range"),
                 (#""2013-01-01X10:00:00""#, "invalid_timestamp"), ("1357034400", "wrong_type"),
-                (#""2013-01-01T10:00:00 ""#, "invalid_timestamp"), (#""""#, "invalid_timestamp"), ("true", "wrong_type"),
+                (#""2013-01-01T10:00:00 ""#, "invalid_timestamp"), (#""""#, "invalid_timestamp"),
+                ("true", "wrong_type"),
             ])
         try check(
             "timestamptz",
@@ -177,8 +192,10 @@ import Testing
             ],
             bad: [
                 (#""2013-01-01T10:00:00""#, "invalid_timestamp"), (#""2013-01-01T10:00:00+24:00""#, "out_of_range"),
-                (#""2013-01-01T10:00:00+05:""#, "invalid_timestamp"), (#""2013-01-01T10:00:00+5""#, "invalid_timestamp"),
-                (#""2013-01-01T10:00:00.000000001Z""#, "invalid_timestamp"), (#""2013-01-01T10:00:00ZZ""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00+05:""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00+5""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00.000000001Z""#, "invalid_timestamp"),
+                (#""2013-01-01T10:00:00ZZ""#, "invalid_timestamp"),
                 ("1357034400000", "wrong_type"), (#""2013-01-01T10:00:00.Z""#, "invalid_timestamp"),
             ])
         let message = try Decode.lines("v timestamptz", #"{"v":1357034400000}"#).rejections[0].message

@@ -108,6 +108,13 @@ final class LogDriver {
     }
 
     func close() { writer?.close() }
+
+    /// Releases every record and takes out all segments that may go.
+    func releaseAll() {
+        released = last
+        writer!.release(through: released)
+        while writer!.housekeep(prepare: false) {}
+    }
 }
 
 @Suite struct LogCrashTests {
@@ -259,6 +266,21 @@ final class LogDriver {
             ) { replayed[$0.position] = $0.payload }
         }
         return (replayed, error)
+    }
+
+    /// Every segment has a salt of its own, also with the same number again after the log was lost.
+    @Test func saltsAreNeverRepeated() throws {
+        var salts = Set<UInt64>()
+        for seed in 0..<20 as Range<UInt64> {
+            let driver = LogDriver(seed: seed)
+            try driver.open()
+            for _ in 0..<10 { driver.append([driver.world.random.bytes(3000)]) }
+            for (path, bytes) in driver.world.files.contents where path.hasSuffix(".wal") {
+                let header = try SegmentHeader.decode(Array(bytes[..<4096]), source: path)
+                #expect(salts.insert(header.salt).inserted && header.salt & 0xffff_ffff != 0)
+            }
+        }
+        #expect(salts.count == 200)
     }
 
     /// A frame that a client put into its own payload is not taken for one of the log's.

@@ -67,7 +67,9 @@ import Testing
                 let bytes = try sample.encode(compressFrom: compressFrom)
                 for _ in 0..<500 {
                     var damaged = bytes
-                    for _ in 0...random.next(below: 4) { damaged[random.next(below: bytes.count)] ^= 1 << random.next(below: 8) }
+                    for _ in 0...random.next(below: 4) {
+                        damaged[random.next(below: bytes.count)] ^= 1 << random.next(below: 8)
+                    }
                     // The declared length bounds what a compressed body may expand to.
                     if let record = try? BatchRecord(decoding: damaged) { #expect(record.body.count <= 1 << 30) }
                 }
@@ -103,11 +105,19 @@ import Testing
             #expect(FrameHeader.decode($0, header: segment) == header)
             #expect(header.verifies($0, salt: segment.salt))
         }
+        for bit in 0..<frame.count * 8 {
+            var damaged = frame
+            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+            let isBelieved = damaged.withUnsafeBytes { bytes in
+                FrameHeader.decode(bytes, header: segment).map { $0.verifies(bytes, salt: segment.salt) } ?? false
+            }
+            #expect(!isBelieved, "bit \(bit)")
+        }
     }
 
-    static let pythonFrame = 
+    static let pythonFrame =
         "8877665594e6849d050000000000000007000000000000000900000000000000080000000000000068656c6c6f000000"
-    static let pythonHeader = 
+    static let pythonHeader =
         "014649524e57414c010000001410ef7807000000000000000900000000000000"
         + "8877665544332211002000000000000001000000000000000000000000000000"
 }

@@ -139,7 +139,7 @@ import Testing
         var ingested: Int64 = 0
         var written: Int64 = 0
         let allowed = CompactionPolicy.rewritesMax(fileBytes: Int64(shape.bytesMin), options: options)
-        for step in 1...6000 {
+        for step in 1...2500 {
             let bytes = Int64(shape.bytesMin + random.below(shape.bytesMax - shape.bytesMin + 1))
             live.append(file("in\(step)", bytes, sequence: Int64(step)))
             rewrites["in\(step)"] = 0

@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test func rowsStayAtEverySnapshot() throws {
-        let fixture = try WarehouseFixture()
+        let fixture = try WarehouseFixture(onDisk: true)
         try fixture.createTable()
         var rowsBySnapshot: [Int64: [[Value]]] = [:]
         for step in 0..<8 {
@@ -77,7 +77,7 @@ import Testing
     /// Each change of the rows on their way to the writer must stop the run and leave no trace.
     @Test(arguments: ["drop", "double", "null", "swap"])
     func wrongRowsAreRefused(_ defect: String) throws {
-        let fixture = try WarehouseFixture()
+        let fixture = try WarehouseFixture(onDisk: true)
         try fixture.createTable()
         for step in 0..<5 { try fixture.append(step * 10..<step * 10 + 10) }
         let before = try fixture.metadata()
@@ -170,7 +170,7 @@ import Testing
     }
 
     @Test func cancellationLeavesNothing() throws {
-        let fixture = try WarehouseFixture()
+        let fixture = try WarehouseFixture(onDisk: true)
         try fixture.createTable()
         for step in 0..<5 { try fixture.append(step * 10..<step * 10 + 10) }
         let before = try fixture.metadata()
@@ -202,12 +202,12 @@ import Testing
 
     @Test func outputsObeyTheTarget() throws {
         let fixture = try WarehouseFixture()
-        try fixture.createTable(properties: ["write.target-file-size-bytes": "20000"])
-        for step in 0..<30 { try fixture.append(step * 10..<step * 10 + 10) }
+        try fixture.createTable(properties: ["write.target-file-size-bytes": "10000"])
+        for step in 0..<14 { try fixture.append(step * 10..<step * 10 + 10) }
         let report = try run(fixture).run()
         #expect(report.groups > 1 && report.filesAfter == report.groups)
-        #expect(try fixture.liveFiles().allSatisfy { $0.fileBytes <= 20_000 })
-        #expect(try fixture.rows() == (0..<300).map(WarehouseFixture.row))
+        #expect(try fixture.liveFiles().allSatisfy { $0.fileBytes <= 10_000 })
+        #expect(try fixture.rows() == (0..<140).map(WarehouseFixture.row))
     }
 
     @Test func anEmptyTableHasNothingToDo() throws {
@@ -226,9 +226,9 @@ import Testing
         let fixture = try WarehouseFixture()
         try fixture.createTable()
         var scan = LiveFileScan()
-        for step in 0..<12 {
+        for step in 0..<7 {
             try fixture.append(step * 10..<step * 10 + 10)
-            if step % 5 == 4 { _ = try run(fixture, isForced: true).run() }
+            if step % 3 == 2 { _ = try run(fixture, isForced: true).run() }
             let table = try fixture.warehouse.loadTable(fixture.table)
             let kept = try scan.read(table, store: fixture.warehouse.store)
             let fresh = try LiveFiles.read(table, store: fixture.warehouse.store)

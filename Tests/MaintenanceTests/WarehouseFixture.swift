@@ -33,13 +33,15 @@ final class WarehouseFixture: Sendable {
             type: .list(ListType(elementId: 5, element: .string, elementRequired: false))),
     ])
 
-    init() throws {
+    /// - Parameter onDisk: keeps table files on disk too; in memory they cost no syncs.
+    init(onDisk: Bool = false) throws {
         var template = Array("/tmp/firn-maintenance-XXXXXX".utf8CString)
         directory = String(cString: mkdtemp(&template))
         // 2026-11-21T12:00:00Z
         clock = ManualClock(ms: 1_795_262_400_000)
         let environment = Environment(clock: clock, random: SystemRandom(), files: PosixFileSystem())
-        warehouse = try Warehouse(directory: directory + "/w", environment: environment, create: true)
+        let store: any ObjectStore = onDisk ? LocalStore(files: environment.files) : MemoryStore()
+        warehouse = try Warehouse(directory: directory + "/w", environment: environment, create: true, store: store)
         try warehouse.createNamespace(["t"])
     }
 
@@ -47,7 +49,8 @@ final class WarehouseFixture: Sendable {
         func remove(_ path: String) {
             let files = PosixFileSystem()
             for entry in (try? files.list(path)) ?? [] {
-                if entry.isDirectory { remove(path + "/" + entry.name) } else { try? files.remove(path + "/" + entry.name) }
+                let inner = path + "/" + entry.name
+                if entry.isDirectory { remove(inner) } else { try? files.remove(inner) }
             }
             try? files.removeEmptyDirectory(path)
         }

@@ -80,9 +80,9 @@ final class SpyRelation: Relation, @unchecked Sendable {
             self.inner = inner
         }
 
-        func nextBatch() throws -> RecordBatch? {
+        func next() throws -> NumberedBatch? {
             spy.batchesRead += 1
-            return try inner.nextBatch()
+            return try inner.next()
         }
     }
 }

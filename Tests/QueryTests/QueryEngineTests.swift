@@ -7,6 +7,8 @@ import Testing
 
 @Suite struct QueryEngineTests {
     private func source() -> FakeSource {
+        // 2013-01-01T10:00:00Z
+        let ten: Int64 = 1_357_034_400_000_000
         var source = FakeSource()
         source.add(
             "shop.orders",
@@ -16,15 +18,18 @@ import Testing
                     ("ts", .timestamptz), ("paid", .boolean),
                 ],
                 [
-                    [.long(1), .string("CH"), .decimal(950, scale: 2), .timestamptz(1_357_034_400_000_000), .boolean(true)],
-                    [.long(2), .string("DE"), .decimal(1000, scale: 2), .timestamptz(1_357_034_400_500_000), .null],
+                    [.long(1), .string("CH"), .decimal(950, scale: 2), .timestamptz(ten), .boolean(true)],
+                    [.long(2), .string("DE"), .decimal(1000, scale: 2), .timestamptz(ten + 500_000), .null],
                     [.long(3), .string("CH"), .decimal(-5, scale: 2), .null, .boolean(false)],
                 ]))
         source.add(
             "shop.items",
             batch(
                 [("order_id", .long), ("name", .string)],
-                [[.long(1), .string("pen")], [.long(1), .string("ink")], [.long(3), .string("pad")], [.null, .null]]))
+                [
+                    [.long(1), .string("pen")], [.long(1), .string("ink")], [.long(3), .string("pad")],
+                    [.null, .null],
+                ]))
         source.tables["shop.log"] = { reference in
             guard case .snapshot(let id) = reference.version else {
                 throw FirnError(.notFound, "snapshot_not_found", "none")
@@ -108,17 +113,19 @@ import Testing
             try engine.execute("SELECT * FROM a.b").rows() == [[#"{"os":"ios"}"#, #"["x","y"]"#], [nil, "[]"]])
     }
 
-    @Test(arguments: [
-        ("SELECT prise FROM shop.orders", "sql_error", "did you mean 'price'"),
-        ("SELECT * FROM shop.order", "table_not_found", "shop.order"),
-        ("SELECT ?", "sql_error", "parameters"), ("SELECT 1; SELECT 2", "several_statements", "one"),
-        ("SELECT load_extension('x')", "sql_error", "not authorized"), ("SELECT * FROM pragma_user_version", "table_without_namespace", ""),
-        ("WITH x AS (SELECT 1) DELETE FROM shop.orders", "sql_error", "may not be modified"),
-        ("SELECT * FROM pragma_user_version()", "sql_error", "authorized"),
-        ("EXPLAIN DELETE FROM shop.orders", "sql_error", "may not be modified"),
-        ("WITH x AS (SELECT 1) INSERT INTO sqlite_schema SELECT * FROM x", "not_allowed", ""),
-        ("SELECT * FROM shop.orders WHERE (", "sql_error", ""),
-    ] as [(String, String, String)])
+    @Test(
+        arguments: [
+            ("SELECT prise FROM shop.orders", "sql_error", "did you mean 'price'"),
+            ("SELECT * FROM shop.order", "table_not_found", "shop.order"),
+            ("SELECT ?", "sql_error", "parameters"), ("SELECT 1; SELECT 2", "several_statements", "one"),
+            ("SELECT load_extension('x')", "sql_error", "not authorized"),
+            ("SELECT * FROM pragma_user_version", "table_without_namespace", ""),
+            ("WITH x AS (SELECT 1) DELETE FROM shop.orders", "sql_error", "may not be modified"),
+            ("SELECT * FROM pragma_user_version()", "sql_error", "authorized"),
+            ("EXPLAIN DELETE FROM shop.orders", "sql_error", "may not be modified"),
+            ("WITH x AS (SELECT 1) INSERT INTO sqlite_schema SELECT * FROM x", "not_allowed", ""),
+            ("SELECT * FROM shop.orders WHERE (", "sql_error", ""),
+        ] as [(String, String, String)])
     func mistakesAreExplained(_ sql: String, _ code: String, _ part: String) {
         let thrown = error { try source().engine().execute(sql).rows() }
         #expect(thrown?.code == code, "\(String(describing: thrown))")
@@ -147,7 +154,8 @@ import Testing
         source.tables["s.l"] = { _ in left }
         source.tables["s.r"] = { _ in right }
         let engine = source.engine()
-        #expect(try engine.execute("SELECT count(*), sum(b) FROM s.l l JOIN s.r r ON a = b").rows() == [[1000, 499_500]])
+        let joined = try engine.execute("SELECT count(*), sum(b) FROM s.l l JOIN s.r r ON a = b").rows()
+        #expect(joined == [[1000, 499_500]])
         #expect(left.scans.count + right.scans.count <= 3)
         #expect(try engine.execute("SELECT count(*) FROM s.l JOIN s.r USING (s) WHERE b < 10").rows() == [[10]])
         // Without room the inner table is read again and again, with the same result.
@@ -155,6 +163,22 @@ import Testing
         #expect(
             try engine.execute("SELECT count(*) FROM s.l l JOIN s.r r ON a = b AND a < 20", options: narrow).rows()
                 == [[20]])
+    }
+
+    /// SQLite may scan once for each side of an OR and then goes by row numbers.
+    @Test func bothSidesOfAnOrMeetTheSameRows() throws {
+        let batches = (0..<10).map { n in
+            batch([("a", .long), ("b", .long)], (0..<5).map { [.long(n * 5 + $0), .long(($0 * 7) % 5)] })
+        }
+        var source = FakeSource()
+        source.tables["s.t"] = { _ in MemoryRelation(schema: batches[0].schema, batches: batches) }
+        let sql = """
+            SELECT count(*) FROM s.t x JOIN s.t y ON (y.a = x.a OR y.b = x.b) WHERE x.a < 5 OR x.b = 1 OR x.b = 3
+            """
+        let pushed = try source.engine().execute(sql).rows()
+        #expect(try pushed == source.engine(pushesDown: false).execute(sql).rows())
+        // 5 rows with a < 5 and 9 each with b = 1 and b = 3 besides; 10 rows share a value of b, the row itself included.
+        #expect(pushed == [[230]])
     }
 
     @Test func limitsEndAQuery() throws {

@@ -10,7 +10,8 @@ import Storage
 /// A clock that moves when told to.
 final class SteppedClock: Clock {
     private let still = StillClock()
-    private static let startMicros: Int64 = 1_767_225_600_000_000
+    /// 2025-12-31T23:00:00Z.
+    private static let startMicros: Int64 = 1_767_222_000_000_000
 
     func nowMicros() -> Int64 { Self.startMicros + still.nowMicros() }
     func monotonicNanos() -> Int64 { still.monotonicNanos() }
@@ -19,7 +20,7 @@ final class SteppedClock: Clock {
 
 /// A warehouse on disk with the table `web.clicks`, deleted at the end.
 ///
-/// The first snapshot has rows 0 to 99, the second also 100 to 199, one hour later. Row i is:
+/// The first snapshot, of 2026-01-01T00:00:00Z, has rows 0 to 99, the second, an hour later, also 100 to 199. Row i is:
 /// id i; ts 2026-01-01T00:00:00Z + i × 15 min; country CH, DE, FR, null in turn; price i × 0.25 (decimal(10, 2));
 /// score i / 8, NaN for each 50th; device {os, version}; tags ["t<i mod 3>", …] with i mod 3 members;
 /// session, a UUID with i in its last digits. Partitioned by country and day(ts).
@@ -65,8 +66,8 @@ final class QueryWarehouse: Sendable {
             TableIdentifier(parsing: "web.empty"), schema: Schema(fields: [Self.schema.fields[0]]))
         var snapshots: [Int64] = []
         for start in [0, 100] {
-            snapshots.append(try Self.append(start..<start + 100, to: id, warehouse))
             clock.advance(ms: 3_600_000)
+            snapshots.append(try Self.append(start..<start + 100, to: id, warehouse))
         }
         self.snapshots = snapshots
     }

@@ -169,7 +169,8 @@ func error<T>(of body: () throws -> T) -> FirnError? {
         database.restrictToReads()
         #expect(error { try database.run(sql) }?.kind == .invalidInput)
         let rows = try database.query(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), max(x) FROM n, t")
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), max(x) FROM n, t"
+        )
         #expect(rows == [[6, 3]])
     }
 

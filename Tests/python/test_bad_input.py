@@ -86,7 +86,8 @@ BAD_RECORDS = [
     ("nested-wrong-type", b'{"id":7,"device":{"os":1,"version":2}}', "wrong_type", "device.os"),
     ("element-wrong-type", b'{"id":7,"tags":["a",3]}', "wrong_type", "tags.element"),
     ("map-value-wrong-type", b'{"id":7,"counts":{"a":"b"}}', "wrong_type", "counts.value"),
-    ("not-a-date", b'{"id":7,"day":"2024-02-30"}', "invalid_date", "day"),
+    ("not-a-date", b'{"id":7,"day":"2024-2-3"}', "invalid_date", "day"),
+    ("no-such-day", b'{"id":7,"day":"2023-02-29"}', "out_of_range", "day"),
     ("not-a-time", b'{"id":7,"at":"yesterday"}', "invalid_timestamp", "at"),
     ("long-overflow", b'{"id":9223372036854775808}', "out_of_range", "id"),
     ("int-overflow", b'{"id":7,"small":2147483648}', "out_of_range", "small"),
@@ -192,9 +193,9 @@ def test_a_100_mb_line_in_chunks(table, server, client, warehouse):
 
 
 def test_a_gzip_bomb(table, server, client, warehouse):
-    """A megabyte that unpacks to a gigabyte is refused at the bound, in bounded memory."""
+    """A quarter of a megabyte that unpacks to a thousand times as much is refused at the bound, in bounded memory."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(packer.compress(b" " * MIB) for _ in range(1024)) + packer.flush()
+    bomb = b"".join(packer.compress(b" " * MIB) for _ in range(256)) + packer.flush()
     client.records(table, bomb, headers={"Content-Encoding": "gzip"}).problem(413, "decompressed_too_large")
     with open(f"/proc/{server.process.pid}/status") as status:
         resident_kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
@@ -288,9 +289,9 @@ def test_unescaped_traversal(server):
     ids=str,
 )  # fmt: skip
 def test_bad_schemas(server, client, schema):
-    answer = client.once("POST", "/v1/tables", body={"namespace": "app", "name": "bad", "schema": schema})
-    answer.problem(400)
-    client.once("GET", "/v1/tables/app/bad").problem(404)
+    name = f"bad_{next(COUNTER)}"
+    client.once("POST", "/v1/tables", body={"namespace": "app", "name": name, "schema": schema}).problem(400)
+    client.once("GET", f"/v1/tables/app/{name}").problem(404, "table_not_found")
     server.assert_alive()
 
 
@@ -340,6 +341,6 @@ def test_every_bad_record_at_once(table, server, client, warehouse):
     answer = client.records(table, b"\n".join(lines) + b"\n").ok().json
     assert answer["accepted"] == len(BAD_RECORDS)
     found = [(r["line"], r["code"]) for r in answer["rejected"]]
-    assert [line for line, _ in found] == [line for line, _ in expected]
-    assert all(want is None or got == want for (_, got), (_, want) in zip(found, expected))
+    open_codes = {line for line, code in expected if code is None}
+    assert [(line, None if line in open_codes else code) for line, code in found] == expected
     assert ids(client, warehouse, table) == list(range(len(BAD_RECORDS)))

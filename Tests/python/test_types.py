@@ -232,8 +232,8 @@ def test_partitioned_tables(client, warehouse, partition, key):
     assert sorted(found) == expected
     location = metadata_location(warehouse, TABLE)
     with duckdb_connection() as duck:
-        query = f"SELECT id FROM iceberg_scan('{location}') WHERE at >= TIMESTAMPTZ '1970-01-01 01:30:00Z' ORDER BY id"
-        assert [row[0] for row in duck.execute(query).fetchall()] == expected
+        late_rows = f"""FROM iceberg_scan('{location}') WHERE "at" >= TIMESTAMPTZ '1970-01-01 01:30:00Z'"""
+        assert [row[0] for row in duck.execute(f"SELECT id {late_rows} ORDER BY id").fetchall()] == expected
     lazy = polars.scan_iceberg(location).filter(polars.col("at") >= late).select("id").collect()
     assert sorted(lazy["id"].to_list()) == expected
 

@@ -39,30 +39,28 @@ public enum Deflate {
         let opened = inflateInit2_(&stream, wrapping.rawValue, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
         guard opened == Z_OK else { throw FirnError(.internal, "inflate_failed", "zlib could not start: code \(opened)") }
         defer { inflateEnd(&stream) }
-        var output: [UInt8] = []
+        let output = Buffer<UInt8>()
         var consumed = 0
         while true {
             let start = output.count
-            let step = min(max(65536, input.count * 2, start), limit + 1 - start)
-            output.append(contentsOf: repeatElement(0, count: step))
+            let room = min(max(65536, input.count * 2, start), limit + 1 - start)
+            output.reserve(room)
             let code = input.withUnsafeBufferPointer { source in
-                output.withUnsafeMutableBufferPointer { sink in
-                    let chunk = min(source.count - consumed, 1 << 30)
-                    stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress.map { $0 + consumed })
-                    stream.avail_in = UInt32(chunk)
-                    stream.next_out = sink.baseAddress! + start
-                    stream.avail_out = UInt32(step)
-                    let code = inflate(&stream, Z_NO_FLUSH)
-                    consumed += chunk - Int(stream.avail_in)
-                    return code
-                }
+                let chunk = min(source.count - consumed, 1 << 30)
+                stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress.map { $0 + consumed })
+                stream.avail_in = UInt32(chunk)
+                stream.next_out = output.pointer + start
+                stream.avail_out = UInt32(room)
+                let code = inflate(&stream, Z_NO_FLUSH)
+                consumed += chunk - Int(stream.avail_in)
+                return code
             }
-            output.removeLast(Int(stream.avail_out))
+            output.commit(room - Int(stream.avail_out))
             guard output.count <= limit else {
                 throw FirnError(.limitExceeded, "decompressed_too_large", "compressed data expands past \(limit) bytes")
             }
             if code == Z_STREAM_END {
-                guard wrapping == .gzip, consumed < input.count else { return output }
+                guard wrapping == .gzip, consumed < input.count else { return output.array }
                 inflateReset(&stream)
                 continue
             }

@@ -5,6 +5,7 @@ public enum Zstd {
     /// A reusable compression context: a fresh one costs more than a small page. Not thread-safe; one per writer.
     public final class Compressor {
         private let context: OpaquePointer
+        private let scratch = Buffer<UInt8>()
         public let level: Int
 
         public init(level: Int = 3) {
@@ -17,17 +18,16 @@ public enum Zstd {
 
         /// Appends one frame, with its content size, to `output`.
         public func compress(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(FirnError) {
-            let start = output.count
             let bound = ZSTD_compressBound(input.count)
-            output.append(contentsOf: repeatElement(0, count: bound))
-            let size = output.withUnsafeMutableBytes { room in
-                ZSTD_compressCCtx(
-                    context, room.baseAddress! + start, bound, input.baseAddress, input.count, Int32(level))
-            }
+            scratch.removeAll()
+            scratch.reserve(bound)
+            let size = ZSTD_compressCCtx(
+                context, scratch.pointer, bound, input.baseAddress, input.count, Int32(level))
             guard ZSTD_isError(size) == 0 else {
-                throw FirnError(.internal, "zstd_failed", "zstd refused to compress: \(String(cString: ZSTD_getErrorName(size)))")
+                throw FirnError(
+                    .internal, "zstd_failed", "zstd refused to compress: \(String(cString: ZSTD_getErrorName(size)))")
             }
-            output.removeLast(bound - size)
+            output.append(contentsOf: UnsafeBufferPointer(start: scratch.pointer, count: size))
         }
     }
 
@@ -47,36 +47,32 @@ public enum Zstd {
         guard let context = ZSTD_createDCtx() else { fatalError("out of memory creating a zstd context") }
         defer { ZSTD_freeDCtx(context) }
         ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 27)
-        var output: [UInt8] = []
+        let output = Buffer<UInt8>()
         var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
         let declared = ZSTD_getFrameContentSize(input.baseAddress, input.count)
         var step = max(4096, min(limit + 1, input.count * 4))
         if declared < UInt64(limit) { step = max(1, Int(declared)) }
         var pending = 1
         while source.pos < source.size || pending != 0 {
-            let start = output.count
-            output.append(contentsOf: repeatElement(0, count: min(step, limit + 1 - start)))
-            var produced = 0
-            let code = output.withUnsafeMutableBytes { room in
-                var sink = ZSTD_outBuffer(dst: room.baseAddress! + start, size: room.count - start, pos: 0)
-                let code = ZSTD_decompressStream(context, &sink, &source)
-                produced = sink.pos
-                return code
-            }
-            output.removeLast(output.count - start - produced)
+            let room = min(step, limit + 1 - output.count)
+            output.reserve(room)
+            var sink = ZSTD_outBuffer(dst: output.pointer + output.count, size: room, pos: 0)
+            let code = ZSTD_decompressStream(context, &sink, &source)
             guard ZSTD_isError(code) == 0 else {
-                throw FirnError(.corrupted, "bad_zstd", "zstd data is damaged: \(String(cString: ZSTD_getErrorName(code)))")
+                throw FirnError(
+                    .corrupted, "bad_zstd", "zstd data is damaged: \(String(cString: ZSTD_getErrorName(code)))")
             }
+            output.commit(sink.pos)
             guard output.count <= limit else {
                 throw FirnError(.limitExceeded, "decompressed_too_large", "zstd data expands past \(limit) bytes")
             }
             pending = code
-            if code != 0 && source.pos == source.size && produced == 0 {
+            if code != 0 && source.pos == source.size && sink.pos == 0 {
                 throw FirnError(.corrupted, "truncated_zstd", "zstd data ends in the middle of a frame")
             }
             step = max(65536, output.count)
         }
-        return output
+        return output.array
     }
 
     public static func decompress(_ input: [UInt8], limit: Int) throws(FirnError) -> [UInt8] {

@@ -48,7 +48,10 @@ extension TableMetadata {
                 timestampMs: try item.long("timestamp-ms"), metadataFile: try item.string("metadata-file"))
         }
         nextRowId = try reader.optionalLong("next-row-id")
-        preserved = reader.others(than: Self.interpretedMembers)
+        // Empty lists of statistics are written anyway.
+        preserved = reader.others(than: Self.interpretedMembers).filter {
+            !Self.statisticsMembers.contains($0.key) || $0.value != []
+        }
         try validate(reader)
     }
 

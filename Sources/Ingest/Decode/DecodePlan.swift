@@ -20,7 +20,8 @@ struct DecodePlan {
 
     init(_ schema: Schema) {
         entries = [
-            Entry(type: .structure(schema.structType), required: true, path: "", keyOffset: 0, keyCount: 0, nameCount: 0)
+            Entry(
+                type: .structure(schema.structType), required: true, path: "", keyOffset: 0, keyCount: 0, nameCount: 0)
         ]
         var next = 0
         while next < entries.count {

@@ -40,7 +40,7 @@ final class DecodeTree {
         for (index, entry) in plan.entries.enumerated() {
             var node = entry.node(index: index, key: UnsafePointer(keys + entry.keyOffset), text: empty)
             node.firstChild = Int32(entry.firstChild)
-            node.predictedFirst = Int32(entry.firstChild)
+            node.predictedFirst = entry.childCount > 0 ? Int32(entry.firstChild) : -1
             node.childCount = Int32(entry.childCount)
             node.hasRequired = plan.hasRequired(entry)
             (nodes + index).initialize(to: node)
@@ -169,7 +169,9 @@ final class DecodeTree {
         let own = buffers[index]
         let rows = node.rows
         if let validity = own.validity { validity.commit(rows - validity.count) }
-        let children = { (self.nodes[index].firstChild..<self.nodes[index].firstChild + $0).map { self.finish(Int($0)) } }
+        let children = {
+            (self.nodes[index].firstChild..<self.nodes[index].firstChild + $0).map { self.finish(Int($0)) }
+        }
         let storage: Column.Storage
         switch own.slots {
         case .none: storage = .structure(children(node.childCount))

@@ -80,7 +80,9 @@ enum EiselLemire {
         let top = words.lastIndex { $0 != 0 }!
         let shift = UInt64(words[top].leadingZeroBitCount)
         func word(_ index: Int) -> UInt64 { index < 0 ? 0 : words[index] }
-        func joined(_ index: Int) -> UInt64 { word(index) << shift | (shift == 0 ? 0 : word(index - 1) >> (64 - shift)) }
+        func joined(_ index: Int) -> UInt64 {
+            word(index) << shift | (shift == 0 ? 0 : word(index - 1) >> (64 - shift))
+        }
         return (joined(top), joined(top - 1))
     }
 }

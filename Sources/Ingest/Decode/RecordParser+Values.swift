@@ -187,7 +187,7 @@ extension RecordParser {
         case .time:
             let parsed = TimeText.time(start)
             guard parsed.problem == .none, parsed.end == end else {
-                throw Fault(parsed.problem.reason(otherwise: .time), p, node: index)
+                throw Fault(parsed.problem == .range ? .range : .time, p, node: index)
             }
             own.pointee.put(parsed.micros, tree)
         case .timestamp, .timestamptz:

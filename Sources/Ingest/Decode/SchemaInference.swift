@@ -19,8 +19,8 @@ import Columnar
 ///
 /// A field that is now a number, now a string, and any other mixture that no column holds, is refused by name.
 public enum SchemaInference {
-    /// Infers from at most `DecodeLimits.inferenceRecordsMax` records and `inferenceBytesMax` bytes. A record cut off by
-    /// that bound is not looked at.
+    /// Infers from at most `DecodeLimits.inferenceRecordsMax` records and `inferenceBytesMax` bytes. A record cut off
+    /// by that bound is not looked at.
     /// - Throws: `.invalidInput` with `malformed_json` and its kin, `conflicting_types` or `nothing_to_infer`;
     ///   `.limitExceeded` `too_many_columns`.
     public static func infer(_ body: [UInt8], format: RecordFormat) throws(FirnError) -> Schema {

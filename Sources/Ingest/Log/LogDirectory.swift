@@ -16,6 +16,7 @@ struct LogDirectory: Sendable {
     }
 
     var sparePath: String { path + "/spare.tmp" }
+    var shortPath: String { path + "/short.tmp" }
     var rescuePath: String { path + "/rescue.tmp" }
     func segmentPath(_ number: UInt64) -> String { path + "/" + Self.digits(number) + ".wal" }
     func recycledPath(_ number: UInt64) -> String { path + "/" + Self.digits(number) + ".free" }

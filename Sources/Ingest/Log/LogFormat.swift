@@ -107,7 +107,7 @@ struct FrameHeader: Equatable, Sendable {
         room.storeBytes(of: sum.littleEndian, toByteOffset: 4, as: UInt32.self)
     }
 
-    /// The header at the start of `bytes` when it can belong to this segment; its checksum is verified with the payload.
+    /// The header at the start of `bytes` when it can belong to this segment; `verifies` checks it with the payload.
     static func decode(_ bytes: UnsafeRawBufferPointer, header: SegmentHeader) -> FrameHeader? {
         guard bytes.count >= byteCount,
             UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)) == UInt32(truncatingIfNeeded: header.salt),
@@ -146,9 +146,9 @@ extension FirnError {
     static func logCorrupted(_ what: String, file: String, offset: Int) -> FirnError {
         FirnError(
             .corrupted, "log_corrupted",
-            "the write-ahead log is damaged: \(what). Acknowledged records may be lost, so it is not opened. Restore the "
-                + "file from a copy; or move it out of the log's directory together with every later segment, which "
-                + "gives up the records in them",
+            "the write-ahead log is damaged: \(what). Acknowledged records may be lost, so it is not opened. Restore "
+                + "the file from a copy; or move it out of the log's directory together with every later segment, "
+                + "which gives up the records in them",
             context: ["file": file, "offset": String(offset)])
     }
 }

@@ -1,7 +1,7 @@
 import Base
 
 public struct LogOptions: Sendable {
-    /// Size of a segment file. A record must fit one.
+    /// Size of a segment file, a multiple of 4096. A record must fit one.
     public var segmentBytes: Int
     /// Bound on the bytes of records that are queued or not yet released; past it appends are refused.
     public var maxBytes: Int
@@ -33,6 +33,8 @@ public struct LogOptions: Sendable {
     static let directWriteBytes = 64 << 10
     /// Bytes of zeros written and synced at a time while a new segment is prepared.
     static let zeroFillBytes = 1 << 20
+    /// Least length of a segment made in a hurry: a few groups of small records.
+    static let shortSegmentBytes = 8 << 10
     /// First and longest pause between attempts to create a segment after a failure.
     static let retryPauseNanos: Int64 = 100_000_000
     static let retryPauseNanosMax: Int64 = 1_600_000_000

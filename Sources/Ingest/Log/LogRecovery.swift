@@ -83,7 +83,8 @@ struct LogRecovery {
             defer { file.close() }
             let header = try SegmentReader(file: file, number: number).header
             guard header.basePosition >= headers.last?.basePosition ?? 1 else {
-                throw .logCorrupted("the segment's base position is below its predecessor's", file: file.path, offset: 0)
+                throw .logCorrupted(
+                    "the segment's base position is below its predecessor's", file: file.path, offset: 0)
             }
             headers.append(header)
             result.segments.append(LogSegment(number: number, basePosition: header.basePosition))
@@ -152,8 +153,8 @@ struct LogRecovery {
         guard !isEmpty, last + 1 < options.startPosition else { return }
         throw FirnError(
             .corrupted, "log_behind",
-            "the write-ahead log ends at position \(last), but position \(options.startPosition - 1) was committed from "
-                + "it: the log was replaced or damaged. Restore it; or move all its files away to start a new log",
+            "the write-ahead log ends at position \(last), but position \(options.startPosition - 1) was committed "
+                + "from it: the log was replaced or damaged. Restore it; or move all its files away to start a new log",
             context: ["file": directory.path])
     }
 

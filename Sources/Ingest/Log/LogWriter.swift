@@ -20,6 +20,7 @@ final class LogWriter: @unchecked Sendable {
         let file: any File
         let header: SegmentHeader
         var offset = SegmentHeader.byteCount
+        var byteCount: Int { Int(header.fileBytes) }
     }
 
     private let environment: Environment
@@ -71,7 +72,7 @@ final class LogWriter: @unchecked Sendable {
     /// error they all failed; without, the last of them has `durablePosition`.
     func writeGroup(_ appends: [PendingAppend], from start: Int) -> (count: Int, failure: FirnError?) {
         do throws(FirnError) {
-            try ensureSegment(room: appends[start].entry.frameBytes)
+            try ensureSegment(frameBytes: appends[start].entry.frameBytes)
         } catch {
             return (appends.count - start, error)
         }
@@ -88,7 +89,7 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private func groupCount(_ appends: [PendingAppend], from start: Int) -> Int {
-        let room = min(options.segmentBytes - active!.offset, LogOptions.groupBytesMax)
+        let room = min(active!.byteCount - active!.offset, LogOptions.groupBytesMax)
         var bytes = appends[start].entry.frameBytes
         var end = start + 1
         while end < appends.count {
@@ -109,7 +110,7 @@ final class LogWriter: @unchecked Sendable {
         }
         let end = offset + staging.count
         // A page written whole need not be read first; zeros also end what replay will read.
-        let pageEnd = min(options.segmentBytes, (end + 4095) & ~4095)
+        let pageEnd = min(active!.byteCount, (end + 4095) & ~4095)
         staging.append(repeating: 0, count: pageEnd - end)
         try flush(at: &offset)
         try active!.file.sync()
@@ -148,19 +149,19 @@ final class LogWriter: @unchecked Sendable {
 
     // MARK: Segments
 
-    private func ensureSegment(room: Int) throws(FirnError) {
+    private func ensureSegment(frameBytes: Int) throws(FirnError) {
         if let active {
-            if active.offset + room <= options.segmentBytes { return }
+            if active.offset + frameBytes <= active.byteCount { return }
             active.file.close()
             self.active = nil
         }
         if let lastFailure, failures > 0, environment.clock.monotonicNanos() < retryAtNanos { throw lastFailure }
-        let header = SegmentHeader(
-            number: nextNumber, basePosition: durablePosition + 1, salt: Self.salt(environment.random),
-            fileBytes: UInt64(options.segmentBytes), createdMicros: environment.clock.nowMicros())
+        var header = SegmentHeader(
+            number: nextNumber, basePosition: durablePosition + 1, salt: Self.salt(environment.random), fileBytes: 0,
+            createdMicros: environment.clock.nowMicros())
         var wasNamed = false
         do throws(FirnError) {
-            let file = try pool.begin(header, wasNamed: &wasNamed)
+            let file = try pool.begin(&header, frameBytes: frameBytes, wasNamed: &wasNamed)
             active = Active(file: file, header: header)
             use(header, isSound: true)
         } catch {
@@ -173,7 +174,8 @@ final class LogWriter: @unchecked Sendable {
 
     private func use(_ header: SegmentHeader, isSound: Bool) {
         nextNumber += 1
-        segments.append(LogSegment(number: header.number, basePosition: header.basePosition, isSound: isSound, isNamed: isSound))
+        segments.append(
+            LogSegment(number: header.number, basePosition: header.basePosition, isSound: isSound, isNamed: isSound))
     }
 
     private static func noSegment(_ error: FirnError) -> FirnError {
@@ -242,9 +244,8 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private var needsSpare: Bool {
-        guard !pool.isReady else { return false }
-        guard let active else { return failures == 0 }
-        return active.offset > options.segmentBytes / 2
+        guard !pool.isReady, let active else { return false }
+        return active.offset > active.byteCount / 2
     }
 
     /// Seals the active segment, so that the next start knows every record in it to be durable. Best effort.
@@ -254,7 +255,7 @@ final class LogWriter: @unchecked Sendable {
             active = nil
             pool.close()
         }
-        guard let current = active, current.offset + FrameHeader.byteCount <= options.segmentBytes else { return }
+        guard let current = active, current.offset + FrameHeader.byteCount <= current.byteCount else { return }
         staging.removeAll()
         encodeHeader(.seal, payloadBytes: 0, checksum: 0, position: durablePosition + 1)
         var offset = current.offset

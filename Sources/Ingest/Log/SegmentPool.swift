@@ -2,9 +2,10 @@ import Base
 
 /// Makes segment files: reuses released ones, prepares new ones ahead of need.
 ///
-/// A file becomes a segment in this order: all its pages exist and are synced; header written; sync; rename to the
-/// segment's name; sync of the directory. So overwriting never has to allocate, and a crash leaves either no segment or
-/// one with a valid header.
+/// A file becomes a segment in this order: all its pages written, header written; sync; rename to the segment's name;
+/// sync of the directory. So overwriting never has to allocate, and a crash leaves either no segment or one with a
+/// valid header. When a segment is needed and no file is ready, a short one bridges the gap: filling a whole one would
+/// keep appenders waiting.
 struct SegmentPool {
     private struct Spare {
         let file: any File
@@ -16,6 +17,8 @@ struct SegmentPool {
     let recycledMax: Int
     private(set) var recycled: [String]
     private var spare: Spare?
+    /// Short segments begun since a file was last ready; each is twice as long as the one before.
+    private var shortsInARow = 0
     /// A segment that was renamed or removed while the directory is not yet synced.
     private var retiring: (number: UInt64, recycled: String?)?
 
@@ -26,7 +29,7 @@ struct SegmentPool {
         self.recycled = recycled
     }
 
-    /// True when the next segment costs no more than its header.
+    /// True when a file of full length is ready to become a segment.
     var isReady: Bool { !recycled.isEmpty || spare?.filled == segmentBytes }
 
     /// Writes and syncs one more slice of the spare file. After a failure the spare is gone, and its space with it.
@@ -47,12 +50,20 @@ struct SegmentPool {
         }
     }
 
-    /// A new segment, durable and empty. `wasNamed` tells whether a failure may have left a file under its name.
-    mutating func begin(_ header: SegmentHeader, wasNamed: inout Bool) throws(FirnError) -> any File {
+    /// A new segment, durable and empty, with room for a frame of `frameBytes`; sets the header's file length.
+    /// `wasNamed` tells whether a failure may have left a file under the segment's name.
+    mutating func begin(
+        _ header: inout SegmentHeader, frameBytes: Int, wasNamed: inout Bool
+    ) throws(FirnError) -> any File {
         wasNamed = false
+        let isShort = !isReady
         let (file, path) = try takeFile()
         do throws(FirnError) {
-            try file.write(header.encode(), at: 0)
+            header.fileBytes = UInt64(isShort ? shortBytes(frameBytes) : segmentBytes)
+            shortsInARow = isShort ? shortsInARow + 1 : 0
+            var start = header.encode()
+            if isShort { start += [UInt8](repeating: 0, count: Int(header.fileBytes) - start.count) }
+            try file.write(start, at: 0)
             try file.sync()
             file.close()
             wasNamed = true
@@ -61,20 +72,27 @@ struct SegmentPool {
             // Opened anew so that errors name the segment.
             return try directory.files.open(directory.segmentPath(header.number), .update)
         } catch {
-            if !wasNamed { file.close() }
-            if !wasNamed { try? directory.files.remove(path) }
+            if !wasNamed {
+                file.close()
+                try? directory.files.remove(path)
+            }
             throw error
         }
     }
 
     private mutating func takeFile() throws(FirnError) -> (any File, path: String) {
-        if let path = recycled.popLast() {
-            return (try directory.files.open(path, .update), path)
+        if let path = recycled.popLast() { return (try directory.files.open(path, .update), path) }
+        if isReady, let file = spare?.file {
+            spare = nil
+            return (file, directory.sparePath)
         }
-        while spare?.filled != segmentBytes { try prepareSlice() }
-        let file = spare!.file
-        spare = nil
-        return (file, directory.sparePath)
+        return (try directory.files.open(directory.shortPath, .replace), directory.shortPath)
+    }
+
+    private func shortBytes(_ frameBytes: Int) -> Int {
+        let needed = (SegmentHeader.byteCount + frameBytes + 4095) & ~4095
+        let wanted = max(LogOptions.shortSegmentBytes, segmentBytes / 16) << min(shortsInARow, 4)
+        return min(segmentBytes, max(needed, wanted))
     }
 
     /// Takes a segment out of the log, durably. After a failure the same segment must be tried again before another:

@@ -41,8 +41,8 @@ public final class WriteAheadLog: Sendable {
     /// thread. Records at or below a position released earlier may be replayed again.
     ///
     /// Throws `.conflict` (`log_locked`) when another process has it open; `.corrupted` (`log_corrupted`) when an
-    /// acknowledged record is damaged, and (`log_behind`) when the log ends below `options.startPosition`; `.storageFull`
-    /// (`log_storage_full`) when the tail can not be secured; and whatever `replay` throws.
+    /// acknowledged record is damaged, and (`log_behind`) when the log ends below `options.startPosition`;
+    /// `.storageFull` (`log_storage_full`) when the tail can not be secured; and whatever `replay` throws.
     public static func open(
         directory: String, environment: Environment, options: LogOptions = LogOptions(),
         replay: (LogRecord) throws -> Void
@@ -94,7 +94,8 @@ public final class WriteAheadLog: Sendable {
     /// record that failed may still turn up in a replay after a crash. It must be quick and must not wait for the log.
     ///
     /// Throws, and then never calls back: `.limitExceeded` (`log_record_too_large`), `.overloaded` (`log_full`) past
-    /// `maxBytes`, `.storageFull` (`log_storage_full`) or `.io` while the log can not write, `.cancelled` (`log_closed`).
+    /// `maxBytes`, `.storageFull` (`log_storage_full`) or `.io` while the log can not write, `.cancelled`
+    /// (`log_closed`).
     public func append(
         _ record: LogEntry, onDurable: @escaping @Sendable (Result<UInt64, FirnError>) -> Void
     ) throws(FirnError) {

@@ -25,7 +25,8 @@ public struct LiveFiles: Sendable {
     func requireRewritable(_ table: Table) throws(FirnError) {
         guard table.metadata.formatVersion <= 2 else {
             throw FirnError(
-                .unsupported, "format_version", "tables of format version 3 are not compacted: rows would lose their ids",
+                .unsupported, "format_version",
+                "tables of format version 3 are not compacted: their rows would lose their ids",
                 context: ["table": table.identifier.description])
         }
         guard !hasDeletes else {

@@ -61,7 +61,8 @@ public struct ScheduleSpec: Hashable, Sendable {
         var action = Action.compact
         if let given = json["action"] {
             guard let known = given.stringValue.flatMap(Action.init(rawValue:)) else {
-                throw Self.bad("a schedule's action is one of " + Action.allCases.map(\.rawValue).joined(separator: ", "))
+                let names = Action.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Self.bad("a schedule's action is one of \(names)")
             }
             action = known
         }

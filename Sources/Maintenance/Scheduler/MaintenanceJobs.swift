@@ -23,8 +23,8 @@ public struct MaintenanceJobs: Sendable {
         self.warehouse = warehouse
     }
 
-    /// Compacts a table now. Throws what `CompactionRun.run` throws, and `.overloaded` (`maintenance_busy`) when another
-    /// process is at this table for longer than `waitMs`.
+    /// Compacts a table now. Throws what `CompactionRun.run` throws, and `.overloaded` (`maintenance_busy`) when
+    /// another job is at this table for longer than `waitMs`.
     public func compact(
         _ table: TableIdentifier, isForced: Bool = false, reason: String = "requested", waitMs: Int64 = 0,
         onProgress: @escaping (CompactionProgress) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }

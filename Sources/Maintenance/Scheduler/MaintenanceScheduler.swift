@@ -1,8 +1,8 @@
 // What the background thread does.
 //
-// 1. Every `pollIntervalMs`: run the schedules of the catalog that are due. A schedule is due when the next start after
-//    its last one (or after its creation) is not in the future. So of all runs missed while no process was up, exactly
-//    one is made up for, at once; then the schedule goes on from there.
+// 1. Every `pollIntervalMs`: run the schedules of the catalog that are due. A schedule is due when its next start (the
+//    first one after the last start, or after its creation) is not in the future. So of all runs missed while no
+//    process was up, exactly one is made up for, at once; then the schedule goes on from there.
 // 2. Every `policyIntervalMs`: look at each table without a compaction schedule of its own, unless its property
 //    `firn.compaction.enabled` is false, and compact it if the policy has plans. A table whose snapshot has not changed
 //    since it had none costs one catalog row.
@@ -118,7 +118,8 @@ public final class MaintenanceScheduler: Sendable {
         let now = warehouse.environment.clock.nowMs()
         for row in rows where !row.paused && !isStopping {
             guarded(row.table, "schedule") {
-                guard let spec = try agenda.spec(row.spec), spec.next(after: row.lastRunMs ?? row.createdMs) <= now
+                guard let spec = try agenda.spec(row.spec),
+                    row.nextRunMs ?? spec.next(after: row.lastRunMs ?? row.createdMs) <= now
                 else { return }
                 for table in try warehouse.listTables() where TablePattern.matches(row.table, table) {
                     run(spec.action, on: table, reason: "schedule \(row.name)", &agenda)

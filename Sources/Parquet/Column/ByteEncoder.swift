@@ -21,104 +21,68 @@ final class ByteEncoder: ValueEncoder {
     override func appendValues(_ values: LeafValues) throws(FirnError) -> Bool {
         switch (values.column.storage, fixedWidth) {
         case (.bytes(let offsets, let bytes), nil):
-            return usesDictionary ? encode(values, offsets, bytes) : appendPlain(values, offsets, bytes)
+            return append(ByteStrings(values, bytes: bytes, offsets: offsets, width: 0))
         case (.fixed(let bytes, let width), .some(let wanted)) where width == wanted && !isDecimal:
-            return appendFixed(values, UnsafePointer(bytes.pointer), width)
+            return append(ByteStrings(values, bytes: bytes, offsets: nil, width: width))
         case (.decimal(let source), .some(let width)) where isDecimal:
             try convert(source, values, width)
             let dense = LeafValues(column: values.column, start: 0, count: values.count, slots: nil)
-            guard appendFixed(dense, UnsafePointer(converted.pointer), width) else { return false }
+            guard append(ByteStrings(dense, bytes: converted, offsets: nil, width: width)) else { return false }
             widen(source, values)
             return true
         default: throw LeafMismatch.error(values.column)
         }
     }
 
-    private func encode(_ values: LeafValues, _ offsets: Buffer<Int32>, _ bytes: Buffer<UInt8>) -> Bool {
-        let dictionary = self.dictionary ?? ByteDictionary()
-        self.dictionary = dictionary
-        let start = indices.count
-        indices.reserve(values.count)
-        let out = indices.pointer + start
-        let ends = offsets.pointer
-        var total = 0
-        for position in 0..<values.count {
-            let slot = values.slots.map { Int($0[position]) } ?? values.start &+ position
-            let low = Int(ends[slot])
-            let length = Int(ends[slot &+ 1]) &- low
-            guard let index = dictionary.index(of: bytes.pointer + low, count: length, bytesMax: dictionaryBytesMax)
-            else { return false }
-            out[position] = index
-            total &+= length
-        }
-        indices.commit(values.count)
-        valueCount += values.count
-        plainBytes += total + values.count * 4
-        return true
-    }
-
-    private func appendPlain(_ values: LeafValues, _ offsets: Buffer<Int32>, _ bytes: Buffer<UInt8>) -> Bool {
-        let ends = offsets.pointer
-        let before = plain.count
-        var scan = ByteBoundsScan()
-        for position in 0..<values.count {
-            let slot = values.slots.map { Int($0[position]) } ?? values.start &+ position
-            let low = Int(ends[slot])
-            let length = Int(ends[slot &+ 1]) &- low
-            let source = bytes.pointer + low
-            scan.visit(source, length)
-            plain.reserve(length &+ 4)
-            let target = UnsafeMutableRawPointer(plain.pointer + plain.count)
-            target.storeBytes(of: UInt32(truncatingIfNeeded: length).littleEndian, as: UInt32.self)
-            (target + 4).copyMemory(from: source, byteCount: length)
-            plain.commit(length &+ 4)
-        }
-        scan.extend(&bounds)
-        valueCount += values.count
-        plainBytes += plain.count - before
-        return true
-    }
-
-    private func appendFixed(_ values: LeafValues, _ base: UnsafePointer<UInt8>, _ width: Int) -> Bool {
+    private func append(_ strings: ByteStrings) -> Bool {
+        let total = strings.byteCount
         if usesDictionary {
             let dictionary = self.dictionary ?? ByteDictionary()
             self.dictionary = dictionary
-            indices.reserve(values.count)
+            indices.reserve(strings.count)
             let out = indices.pointer + indices.count
-            for position in 0..<values.count {
-                let slot = values.slots.map { Int($0[position]) } ?? values.start &+ position
-                guard
-                    let index = dictionary.index(of: base + slot * width, count: width, bytesMax: dictionaryBytesMax)
-                else { return false }
-                out[position] = index
-            }
-            indices.commit(values.count)
+            guard dictionary.encode(strings, into: out, bytesMax: dictionaryBytesMax) else { return false }
+            indices.commit(strings.count)
         } else {
-            var scan = ByteBoundsScan()
-            plain.reserve(values.count * width)
-            let out = plain.pointer + plain.count
-            for position in 0..<values.count {
-                let slot = values.slots.map { Int($0[position]) } ?? values.start &+ position
-                (out + position * width).update(from: base + slot * width, count: width)
-                if !isDecimal { scan.visit(base + slot * width, width) }
-            }
-            plain.commit(values.count * width)
-            if !isDecimal { scan.extend(&bounds) }
+            appendPlain(strings, total)
         }
-        valueCount += values.count
-        plainBytes += values.count * width
+        valueCount += strings.count
+        plainBytes += total + (fixedWidth == nil ? strings.count * 4 : 0)
         return true
+    }
+
+    private func appendPlain(_ strings: ByteStrings, _ total: Int) {
+        let size = total + (fixedWidth == nil ? strings.count * 4 : 0)
+        // Short strings are copied 16 bytes at a time, past their end.
+        plain.reserve(size + 16)
+        var target = UnsafeMutableRawPointer(plain.pointer + plain.count)
+        var scan = ByteBoundsScan()
+        let hasLength = fixedWidth == nil
+        let isBounded = !isDecimal
+        for position in 0..<strings.count {
+            let (source, length) = strings[position]
+            if isBounded { scan.visit(source, length) }
+            if hasLength {
+                target.storeBytes(of: UInt32(truncatingIfNeeded: length).littleEndian, as: UInt32.self)
+                target += 4
+            }
+            ShortCopy.copy(target, source, length)
+            target += length
+        }
+        plain.commit(size)
+        scan.extend(&bounds)
     }
 
     private func convert(_ source: Buffer<Int128>, _ values: LeafValues, _ width: Int) throws(FirnError) {
         converted.removeAll()
         converted.reserve(values.count * width)
-        let spare = 128 - width * 8
+        let (from, to) = (source.pointer, converted.pointer)
+        let spare = Int128(128 - width * 8)
         var fits = true
         for position in 0..<values.count {
-            let value = source.pointer[values.slots.map { Int($0[position]) } ?? values.start + position]
-            fits = fits && (value << Int128(spare)) >> Int128(spare) == value
-            DecimalBytes.encode(value, width: width, to: converted.pointer + position * width)
+            let value = from[values.slots.map { Int($0[position]) } ?? values.start + position]
+            fits = fits && (value &<< spare) &>> spare == value
+            DecimalBytes.encode(value, width: width, to: to + position * width)
         }
         guard fits else { throw DecimalOverflow.error(values.column) }
     }
@@ -128,9 +92,14 @@ final class ByteEncoder: ValueEncoder {
             bounds.merge(BoundsKernels.decimals(source.pointer + values.start, count: values.count))
             return
         }
-        for position in 0..<values.count {
-            bounds.merge(BoundsKernels.decimals(source.pointer + Int(slots[position]), count: 1))
+        let from = source.pointer
+        guard values.count > 0 else { return }
+        var (low, high) = (from[Int(slots[0])], from[Int(slots[0])])
+        for position in 1..<max(1, values.count) {
+            low = min(low, from[Int(slots[position])])
+            high = max(high, from[Int(slots[position])])
         }
+        bounds.merge(.wide(low, high))
     }
 
     override func settleBounds() {
@@ -139,14 +108,15 @@ final class ByteEncoder: ValueEncoder {
         if seenInPage.count < dictionary.count {
             seenInPage.append(repeating: 0, count: dictionary.count - seenInPage.count)
         }
-        let seen = seenInPage.pointer
+        let (seen, page) = (seenInPage.pointer, pageNumber)
+        let (used, starts, held) = (indices.pointer, dictionary.offsets.pointer, dictionary.bytes.pointer)
         var scan = ByteBoundsScan()
         for position in 0..<indices.count {
-            let index = Int(indices.pointer[position])
-            if seen[index] == pageNumber { continue }
-            seen[index] = pageNumber
-            let start = Int(dictionary.offsets.pointer[index])
-            scan.visit(dictionary.bytes.pointer + start, Int(dictionary.offsets.pointer[index + 1]) - start)
+            let index = Int(used[position])
+            if seen[index] == page { continue }
+            seen[index] = page
+            let start = Int(starts[index])
+            scan.visit(held + start, Int(starts[index + 1]) - start)
         }
         scan.extend(&bounds)
     }
@@ -160,6 +130,7 @@ final class ByteEncoder: ValueEncoder {
 
     override func encodeDictionary(into out: Buffer<UInt8>) {
         guard let dictionary else { return }
+        out.reserve(dictionaryBytes)
         for index in 0..<dictionary.count { append(dictionary.entry(index), to: out) }
     }
 

@@ -200,11 +200,11 @@ final class LeafWriter {
         return found
     }
 
-    private func closePage() throws(FirnError) {
+    private func closePage(isLastOfChunk: Bool = false) throws(FirnError) {
         body.removeAll()
         repetition.encode(into: body)
         definition.encode(into: body)
-        let encoding = encoder.encodePage(into: body)
+        let encoding = encoder.encodePage(into: body, isLastOfChunk: isLastOfChunk)
         let kind = PageHeader.Kind.data(
             valueCount: definition.count, encoding: encoding, definition: .rle, repetition: .rle)
         let stored = try chunk.store(body, kind, compressor)
@@ -225,7 +225,7 @@ final class LeafWriter {
 
     /// Ends the row group: everything buffered, ready to be written. The writer is then empty.
     func finishChunk() throws(FirnError) -> FinishedChunk {
-        if definition.count > 0 { try closePage() }
+        if definition.count > 0 { try closePage(isLastOfChunk: true) }
         var dictionaryPage: [[UInt8]] = []
         if encoder.dictionaryPageCount > 0 {
             body.removeAll()

@@ -40,15 +40,15 @@ struct LevelStream {
         }
         let outDefinition = Buffer<UInt8>(capacity: count)
         let outSlots = Buffer<Int32>(capacity: count)
-        let definitions = outDefinition.pointer
-        let targets = outSlots.pointer
+        let (definitions, targets) = (outDefinition.pointer, outSlots.pointer)
+        let (from, ended, valid) = (slots?.pointer, definition?.pointer, validity.pointer)
         var nulls = 0
         for entry in 0..<count {
-            let slot = slots.map { Int($0.pointer[entry]) } ?? start + entry
+            let slot = from.map { Int($0[entry]) } ?? start + entry
             if slot < 0 {
-                definitions[entry] = definition!.pointer[entry]
+                definitions[entry] = ended![entry]
                 targets[entry] = -1
-            } else if validity.pointer[slot] == 0 {
+            } else if valid[slot] == 0 {
                 definitions[entry] = UInt8(level)
                 targets[entry] = -1
                 nulls += 1
@@ -67,10 +67,11 @@ struct LevelStream {
 
     /// Replaces each live entry by its list's elements. `repetitionLevel` is the list's.
     func expanding(_ offsets: Buffer<Int32>, repetitionLevel: Int) -> LevelStream {
+        let (from, ended, starts, ends) = (slots?.pointer, definition?.pointer, repetition?.pointer, offsets.pointer)
         var elements = 0
         for entry in 0..<count {
-            let slot = slots.map { Int($0.pointer[entry]) } ?? start + entry
-            if slot >= 0 { elements += Int(offsets.pointer[slot + 1] - offsets.pointer[slot]) }
+            let slot = from.map { Int($0[entry]) } ?? start + entry
+            if slot >= 0 { elements += Int(ends[slot + 1] - ends[slot]) }
         }
         let outRepetition = Buffer<UInt8>(capacity: count + elements)
         let outDefinition = Buffer<UInt8>(capacity: count + elements)
@@ -79,13 +80,13 @@ struct LevelStream {
         let deeper = UInt8(repetitionLevel)
         var at = 0
         for entry in 0..<count {
-            let slot = slots.map { Int($0.pointer[entry]) } ?? start + entry
-            let outer = repetition.map { $0.pointer[entry] } ?? 0
-            let low = slot < 0 ? 0 : offsets.pointer[slot]
-            let high = slot < 0 ? 0 : offsets.pointer[slot + 1]
+            let slot = from.map { Int($0[entry]) } ?? start + entry
+            let outer = starts.map { $0[entry] } ?? 0
+            let low = slot < 0 ? 0 : ends[slot]
+            let high = slot < 0 ? 0 : ends[slot + 1]
             guard low < high else {
                 repetitions[at] = outer
-                definitions[at] = slot < 0 ? definition!.pointer[entry] : UInt8(level)
+                definitions[at] = slot < 0 ? ended![entry] : UInt8(level)
                 targets[at] = -1
                 at &+= 1
                 continue

@@ -112,8 +112,8 @@ enum PhysicalValues {
             let length = Int(UInt32(littleEndian: source.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
             at &+= 4
             guard length <= region.count &- at else { throw short() }
-            if length <= 16 && region.count &- at >= 16 {
-                copy16(target + filled, source + at)
+            if region.count &- at >= 16 {
+                ShortCopy.copy(target + filled, source + at, length)
             } else {
                 memcpy(target + filled, source + at, length)
             }
@@ -195,24 +195,12 @@ enum PhysicalValues {
             let index = Int(indices[position])
             let low = Int(starts[index])
             let length = Int(starts[index &+ 1]) &- low
-            if length <= 16 {
-                copy16(target + filled, source + low)
-            } else {
-                memcpy(target + filled, source + low, length)
-            }
+            ShortCopy.copy(target + filled, source + low, length)
             filled &+= length
             ends[position] = Int32(truncatingIfNeeded: filled)
         }
         bytes.commit(filled - bytes.count)
         offsets.commit(count)
-    }
-
-    @inline(__always)
-    private static func copy16(_ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer) {
-        let first = source.loadUnaligned(as: UInt64.self)
-        let second = source.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-        target.storeBytes(of: first, as: UInt64.self)
-        target.storeBytes(of: second, toByteOffset: 8, as: UInt64.self)
     }
 
     // MARK: RLE

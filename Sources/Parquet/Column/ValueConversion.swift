@@ -104,26 +104,37 @@ enum ValueConversion {
     private static func decimals(_ values: PhysicalValues, isSigned: Bool) throws(FirnError) -> Buffer<Int128> {
         let count = values.count
         let out = Buffer<Int128>(capacity: count)
-        for index in 0..<count {
-            let value: Int128?
-            switch values {
-            case .int32(let b): value = Int128(b.pointer[index])
-            case .int64(let b):
-                let raw = b.pointer[index]
-                value = isSigned ? Int128(raw) : Int128(UInt64(bitPattern: raw))
-            case .fixed(let b, let width):
-                value = DecimalBytes.decode(
-                    UnsafeBufferPointer(rebasing: b.values[index * width..<(index + 1) * width]))
-            case .bytes(let offsets, let bytes):
-                let range = Int(offsets[index])..<Int(offsets[index + 1])
-                value = DecimalBytes.decode(UnsafeBufferPointer(rebasing: bytes.values[range]))
-            default: value = nil
+        let to = out.pointer
+        switch values {
+        case .int32(let b):
+            let from = b.pointer
+            for index in 0..<count { to[index] = Int128(from[index]) }
+        case .int64(let b):
+            let from = b.pointer
+            if isSigned {
+                for index in 0..<count { to[index] = Int128(from[index]) }
+            } else {
+                for index in 0..<count { to[index] = Int128(UInt64(bitPattern: from[index])) }
             }
-            guard let value else { throw RunLengthDecoder.malformed("a decimal passes 128 bits") }
-            out.pointer[index] = value
+        case .fixed(let b, let width):
+            for index in 0..<count { to[index] = try decimal(b.values, index * width, width) }
+        case .bytes(let offsets, let bytes):
+            let ends = offsets.pointer
+            for index in 0..<count {
+                to[index] = try decimal(bytes.values, Int(ends[index]), Int(ends[index + 1] - ends[index]))
+            }
+        default: throw RunLengthDecoder.malformed("values of an unexpected type")
         }
         out.commit(count)
         return out
+    }
+
+    private static func decimal(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ count: Int
+    ) throws(FirnError) -> Int128 {
+        let value = DecimalBytes.decode(UnsafeBufferPointer(rebasing: bytes[start..<start + count]))
+        guard let value else { throw RunLengthDecoder.malformed("a decimal passes 128 bits") }
+        return value
     }
 }
 

@@ -14,8 +14,8 @@ struct LeafValues {
 ///
 /// 1. A chunk starts with a dictionary. A full one refuses a segment: the page is closed, and all further pages of
 ///    the chunk are PLAIN.
-/// 2. After the first values, and again with the first page, a dictionary that brings nothing is given up, and the
-///    open page is rewritten as PLAIN.
+/// 2. After the first values, and again with the first page, a dictionary that will bring nothing is given up, and
+///    the open page is rewritten as PLAIN. How large it would become is estimated from the values that repeat.
 ///
 /// Subclasses hold the values; calls are per segment of many values, never per value.
 class ValueEncoder {
@@ -70,9 +70,18 @@ class ValueEncoder {
         guard try appendValues(values) else { return false }
         if usesDictionary, !isChecked, dictionaryPageCount == 0, valueCount >= Self.earlyCheckValues {
             isChecked = true
-            if dictionaryCount * 10 > valueCount * 9 { abandonDictionary() }
+            if dictionaryCount * 10 > valueCount * 9, !willFit { abandonDictionary() }
         }
         return true
+    }
+
+    /// True when the whole dictionary can be expected to keep its bound: n draws from N values, evenly spread, repeat
+    /// about n² / 2N times.
+    private var willFit: Bool {
+        let repeats = valueCount - dictionaryCount
+        guard repeats > 0, dictionaryCount > 0 else { return false }
+        let expected = Double(valueCount) * Double(valueCount) / Double(2 * repeats)
+        return expected * Double(dictionaryBytes) / Double(dictionaryCount) <= Double(dictionaryBytesMax)
     }
 
     /// All further values of the chunk are PLAIN. Precondition: the open page is empty or without indices.
@@ -90,7 +99,7 @@ class ValueEncoder {
     }
 
     /// Appends the open page's encoded values; `bounds`, `nanCount` and `valueCount` stay until `beginPage`.
-    final func encodePage(into out: Buffer<UInt8>) -> ParquetEncoding {
+    final func encodePage(into out: Buffer<UInt8>, isLastOfChunk: Bool) -> ParquetEncoding {
         settleBounds()
         if usesDictionary {
             let start = out.count
@@ -98,7 +107,8 @@ class ValueEncoder {
             out.append(UInt8(width))
             RunLengthEncoder.encode(
                 UnsafePointer(indices.pointer), count: indices.count, width: width, into: out)
-            if dictionaryPageCount > 0 || dictionaryBytes + (out.count - start) < plainBytes {
+            let pays = dictionaryBytes + (out.count - start) < plainBytes
+            if dictionaryPageCount > 0 || pays || !isLastOfChunk && willFit {
                 dictionaryPageCount += 1
                 return .rleDictionary
             }

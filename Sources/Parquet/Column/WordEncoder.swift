@@ -98,9 +98,10 @@ final class WordEncoder: ValueEncoder {
         gathered.removeAll()
         gathered.reserve(values.count)
         let target = UnsafeMutableRawPointer(gathered.pointer)
+        let from = source.pointer
         var fits = true
         for index in 0..<values.count {
-            let wide = source.pointer[values.slots.map { Int($0[index]) } ?? values.start + index]
+            let wide = from[values.slots.map { Int($0[index]) } ?? values.start + index]
             if width == 4 {
                 let value = Int32(truncatingIfNeeded: wide)
                 fits = fits && Int128(value) == wide
@@ -132,14 +133,15 @@ final class WordEncoder: ValueEncoder {
     override func resolveIndices() {
         plain.reserve(indices.count * width)
         let target = UnsafeMutableRawPointer(plain.pointer + plain.count)
-        if let words32 {
+        let used = indices.pointer
+        if let known = words32?.values.pointer {
             for index in 0..<indices.count {
-                let word = words32.values.pointer[Int(indices.pointer[index])]
+                let word = known[Int(used[index])]
                 target.storeBytes(of: word, toByteOffset: index * 4, as: UInt32.self)
             }
-        } else if let words64 {
+        } else if let known = words64?.values.pointer {
             for index in 0..<indices.count {
-                let word = words64.values.pointer[Int(indices.pointer[index])]
+                let word = known[Int(used[index])]
                 target.storeBytes(of: word, toByteOffset: index * 8, as: UInt64.self)
             }
         }

@@ -23,33 +23,44 @@ final class ByteDictionary {
         return UnsafeBufferPointer(rebasing: bytes.values[start..<Int(offsets[index + 1])])
     }
 
-    /// The index of a string, added when it is new; nil when the dictionary would pass `bytesMax`.
-    ///
-    /// Precondition: 8 bytes may be read past the end of the string, as every `Buffer` allows.
-    @inline(__always)
-    func index(of source: UnsafePointer<UInt8>, count length: Int, bytesMax: Int) -> UInt32? {
-        let hash = Self.hash(source, length)
-        let tag = hash & 0xffff_ffff_0000_0000
-        let slots = table.mutableValues.baseAddress!
-        let mask = table.count &- 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        var probes = 0
-        while true {
-            let held = slots[slot]
-            if held == 0 { return insert(source, length, tag, slot, bytesMax) }
-            if held & 0xffff_ffff_0000_0000 == tag {
-                let index = Int(truncatingIfNeeded: held & 0xffff_ffff) &- 1
-                let start = Int(offsets.pointer[index])
-                if Int(offsets.pointer[index &+ 1]) &- start == length,
-                    Self.equal(bytes.pointer + start, source, length)
-                {
-                    return UInt32(truncatingIfNeeded: index)
+    /// Writes the index of each string to `out`, adding the new ones; false when the dictionary would pass `bytesMax`.
+    func encode(_ strings: ByteStrings, into out: UnsafeMutablePointer<UInt32>, bytesMax: Int) -> Bool {
+        // Held in locals: reading a class's property costs an exclusivity check each time.
+        var slots = table.mutableValues.baseAddress!
+        var mask = table.count &- 1
+        var held = bytes.pointer
+        var starts = offsets.pointer
+        for position in 0..<strings.count {
+            let (source, length) = strings[position]
+            let hash = Self.hash(source, length)
+            let tag = hash & 0xffff_ffff_0000_0000
+            var slot = Int(truncatingIfNeeded: hash) & mask
+            var probes = 0
+            while true {
+                let entry = slots[slot]
+                if entry == 0 {
+                    guard let index = insert(source, length, tag, slot, bytesMax) else { return false }
+                    out[position] = index
+                    slots = table.mutableValues.baseAddress!
+                    mask = table.count &- 1
+                    held = bytes.pointer
+                    starts = offsets.pointer
+                    break
                 }
+                if entry & 0xffff_ffff_0000_0000 == tag {
+                    let index = Int(truncatingIfNeeded: entry & 0xffff_ffff) &- 1
+                    let start = Int(starts[index])
+                    if Int(starts[index &+ 1]) &- start == length, Self.equal(held + start, source, length) {
+                        out[position] = UInt32(truncatingIfNeeded: index)
+                        break
+                    }
+                }
+                slot = (slot &+ 1) & mask
+                probes &+= 1
+                if probes > Self.probesMax { return false }
             }
-            slot = (slot &+ 1) & mask
-            probes &+= 1
-            if probes > Self.probesMax { return nil }
         }
+        return true
     }
 
     private func insert(
@@ -108,6 +119,45 @@ final class ByteDictionary {
         let a = raw.loadUnaligned(fromByteOffset: max(0, length &- 16), as: UInt64.self)
         let b = raw.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
         return mix(a ^ k0, b ^ state)
+    }
+}
+
+/// Byte strings of one column, by position: those with lengths of their own, or of one width.
+///
+/// Holds pointers into the column's buffers, and is good as long as they are.
+struct ByteStrings {
+    let count: Int
+    private let base: UnsafePointer<UInt8>
+    /// Nil for strings of `width` bytes.
+    private let ends: UnsafePointer<Int32>?
+    private let width: Int
+    private let start: Int
+    private let slots: UnsafePointer<Int32>?
+
+    init(_ values: LeafValues, bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) {
+        count = values.count
+        base = UnsafePointer(bytes.pointer)
+        ends = offsets.map { UnsafePointer($0.pointer) }
+        self.width = width
+        start = values.start
+        slots = values.slots
+    }
+
+    @inline(__always)
+    subscript(_ position: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
+        var slot = start &+ position
+        if let slots { slot = Int(slots[position]) }
+        guard let ends else { return (base + slot &* width, width) }
+        let low = Int(ends[slot])
+        return (base + low, Int(ends[slot &+ 1]) &- low)
+    }
+
+    /// Bytes of all strings together.
+    var byteCount: Int {
+        guard ends != nil else { return count * width }
+        var total = 0
+        for position in 0..<count { total &+= self[position].count }
+        return total
     }
 }
 

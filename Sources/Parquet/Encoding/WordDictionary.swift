@@ -25,6 +25,9 @@ final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCo
         let out = indices.pointer + start
         var slots = table.mutableValues.baseAddress!
         var mask = table.count &- 1
+        // Held in locals: reading a class's property costs an exclusivity check each time.
+        var known = values.pointer
+        var knownCount = values.count
         var last = ~source[0]
         var lastIndex: UInt32 = 0
         for position in 0..<count {
@@ -38,18 +41,20 @@ final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCo
             while true {
                 let held = slots[slot]
                 if held == 0 {
-                    if values.count == entriesMax { return false }
+                    if knownCount == entriesMax { return false }
                     values.append(value)
-                    lastIndex = UInt32(truncatingIfNeeded: values.count &- 1)
-                    slots[slot] = UInt32(truncatingIfNeeded: values.count)
-                    if values.count &* 2 > mask {
+                    known = values.pointer
+                    lastIndex = UInt32(truncatingIfNeeded: knownCount)
+                    knownCount &+= 1
+                    slots[slot] = UInt32(truncatingIfNeeded: knownCount)
+                    if knownCount &* 2 > mask {
                         grow()
                         slots = table.mutableValues.baseAddress!
                         mask = table.count &- 1
                     }
                     break
                 }
-                if values.pointer[Int(held &- 1)] == value {
+                if known[Int(held &- 1)] == value {
                     lastIndex = held &- 1
                     break
                 }

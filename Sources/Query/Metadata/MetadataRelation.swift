@@ -58,6 +58,7 @@ final class MetadataRelation<Row>: Relation {
         let projection: Schema
         let columns: [MetadataColumn<Row>]
         let chunks: Chunks
+        private var firstRow: Int64 = 0
 
         init(projection: Schema, columns: [MetadataColumn<Row>], chunks: @escaping Chunks) {
             self.projection = projection
@@ -65,13 +66,16 @@ final class MetadataRelation<Row>: Relation {
             self.chunks = chunks
         }
 
-        func nextBatch() throws -> RecordBatch? {
+        func next() throws -> NumberedBatch? {
             guard let rows = try chunks() else { return nil }
             let builders = columns.map { ColumnBuilder($0.type, rowCapacity: rows.count) }
             for row in rows {
                 for (column, builder) in zip(columns, builders) { builder.append(try column.value(row)) }
             }
-            return RecordBatch(schema: projection, columns: builders.map { $0.finish() }, rowCount: rows.count)
+            defer { firstRow += Int64(rows.count) }
+            return NumberedBatch(
+                RecordBatch(schema: projection, columns: builders.map { $0.finish() }, rowCount: rows.count),
+                firstRow: firstRow)
         }
     }
 }

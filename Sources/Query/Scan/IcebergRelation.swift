@@ -10,6 +10,25 @@ final class IcebergRelation: Relation {
     private let snapshot: Snapshot
     private let store: any ObjectStore
     private let statistics: QueryStatistics
+    private let numbers = RowNumbers()
+
+    /// Numbers rows by where they are, in the order in which places are first seen.
+    private final class RowNumbers {
+        struct Place: Hashable {
+            let path: String
+            /// Nil for the whole file.
+            let rowGroup: Int?
+        }
+        private var first: [Place: Int64] = [:]
+        private var next: Int64 = 0
+
+        func firstRow(of place: Place, rowCount: Int) -> Int64 {
+            if let known = first[place] { return known }
+            defer { next += Int64(rowCount) }
+            first[place] = next
+            return next
+        }
+    }
 
     init(
         metadata: TableMetadata, snapshot: Snapshot, schema: Schema, store: any ObjectStore,
@@ -32,9 +51,21 @@ final class IcebergRelation: Relation {
         }
         return Scan(
             tasks: plan.tasks, projection: projection, filter: filter, nameMapping: metadata.nameMapping, store: store,
-            statistics: statistics)
+            statistics: statistics, numbers: numbers)
     }
 
+    /// A data file being read.
+    private struct OpenFile {
+        let path: String
+        let reader: DataFileReader
+        /// Reads the filter's columns only; nil when that would save nothing.
+        let probe: DataFileReader?
+        var rowGroups: ArraySlice<Int>
+    }
+
+    /// 1. Files come in the plan's order, row groups in the file's.
+    /// 2. When the filter needs only some of the columns, these are decoded first, and the others only for row groups
+    ///    in which a row passes.
     private final class Scan: RowScan {
         private var tasks: ArraySlice<FileScanTask>
         private let projection: Schema
@@ -42,11 +73,12 @@ final class IcebergRelation: Relation {
         private let nameMapping: NameMapping?
         private let store: any ObjectStore
         private let statistics: QueryStatistics
-        private var reader: DataFileReader?
+        private let numbers: RowNumbers
+        private var file: OpenFile?
 
         init(
             tasks: [FileScanTask], projection: Schema, filter: Expression, nameMapping: NameMapping?,
-            store: any ObjectStore, statistics: QueryStatistics
+            store: any ObjectStore, statistics: QueryStatistics, numbers: RowNumbers
         ) {
             self.tasks = tasks[...]
             self.projection = projection
@@ -54,27 +86,57 @@ final class IcebergRelation: Relation {
             self.nameMapping = nameMapping
             self.store = store
             self.statistics = statistics
+            self.numbers = numbers
         }
 
-        func nextBatch() throws -> RecordBatch? {
+        func next() throws -> NumberedBatch? {
             while true {
-                if let batch = try reader?.next() {
-                    statistics.add {
-                        $0.rowGroupsRead += 1
-                        $0.rowsRead += batch.rowCount
-                    }
-                    return batch
+                if let rowGroup = file?.rowGroups.popFirst(), let file {
+                    if let batch = try read(rowGroup, of: file) { return batch }
+                    continue
                 }
+                file = nil
                 guard let task = tasks.popFirst() else { return nil }
+                let path = task.dataFile.path
                 if projection.fields.isEmpty, filter == .alwaysTrue {
                     // Only the number of rows matters, and the manifest has it.
-                    return RecordBatch(
-                        schema: projection, columns: [], rowCount: Int(clamping: task.dataFile.recordCount))
+                    let rowCount = Int(clamping: task.dataFile.recordCount)
+                    return NumberedBatch(
+                        RecordBatch(schema: projection, columns: [], rowCount: rowCount),
+                        firstRow: numbers.firstRow(of: .init(path: path, rowGroup: nil), rowCount: rowCount))
                 }
-                reader = try DataFileReader(
-                    task, schema: projection, filter: filter, nameMapping: nameMapping, store: store)
-                statistics.add { $0.filesRead += 1 }
+                file = try open(task)
             }
+        }
+
+        private func open(_ task: FileScanTask) throws -> OpenFile {
+            func reader(_ schema: Schema) throws -> DataFileReader {
+                try DataFileReader(task, schema: schema, filter: filter, nameMapping: nameMapping, store: store)
+            }
+            let whole = try reader(projection)
+            let ids = filter.columnIds
+            let probed = projection.fields.filter { ids.contains($0.id) }
+            let isWorthwhile = !probed.isEmpty && probed.count < projection.fields.count
+            statistics.add { $0.filesRead += 1 }
+            return OpenFile(
+                path: task.dataFile.path, reader: whole, probe: isWorthwhile ? try reader(Schema(fields: probed)) : nil,
+                rowGroups: whole.matchingRowGroups()[...])
+        }
+
+        /// Nil when no row passes the filter.
+        private func read(_ rowGroup: Int, of file: OpenFile) throws -> NumberedBatch? {
+            statistics.add { $0.rowGroupsRead += 1 }
+            if let probe = file.probe {
+                let batch = try probe.read(rowGroup)
+                if try filter.selectedRows(of: batch)?.isEmpty == true {
+                    statistics.add { $0.rowsRead += batch.rowCount }
+                    return nil
+                }
+            }
+            let batch = try file.reader.read(rowGroup)
+            statistics.add { $0.rowsRead += batch.rowCount }
+            let place = RowNumbers.Place(path: file.path, rowGroup: rowGroup)
+            return NumberedBatch(batch, firstRow: numbers.firstRow(of: place, rowCount: batch.rowCount))
         }
     }
 }

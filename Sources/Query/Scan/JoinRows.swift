@@ -8,7 +8,7 @@ final class JoinRows {
         let row: Int32
     }
 
-    private(set) var batches: [(batch: RecordBatch, selected: [Int32]?)] = []
+    private(set) var batches: [(numbered: NumberedBatch, selected: [Int32]?)] = []
     private(set) var byteCount = 0
     private var rowCount = 0
     /// By field id.
@@ -17,12 +17,12 @@ final class JoinRows {
     /// A guess at what a hash takes for one row, beside the row itself.
     private static let hashBytesPerRow = 96
 
-    func add(_ batch: RecordBatch, rows: [Int32]?) {
-        let count = rows?.count ?? batch.rowCount
+    func add(_ numbered: NumberedBatch, rows: [Int32]?) {
+        let count = rows?.count ?? numbered.batch.rowCount
         guard count > 0 else { return }
-        batches.append((batch, rows))
+        batches.append((numbered, rows))
         rowCount += count
-        byteCount += batch.byteCount + count * (Self.hashBytesPerRow + 4)
+        byteCount += numbered.batch.byteCount + count * (Self.hashBytesPerRow + 4)
     }
 
     /// The rows whose column equals `value`, in order.
@@ -34,7 +34,8 @@ final class JoinRows {
     private func hash(_ fieldId: Int) -> [Value: [Position]] {
         var hash: [Value: [Position]] = [:]
         hash.reserveCapacity(rowCount)
-        for (number, (batch, selected)) in batches.enumerated() {
+        for (number, (numbered, selected)) in batches.enumerated() {
+            let batch = numbered.batch
             guard let index = batch.schema.fields.firstIndex(where: { $0.id == fieldId }) else { continue }
             let column = batch.columns[index]
             for slot in 0..<(selected?.count ?? batch.rowCount) {

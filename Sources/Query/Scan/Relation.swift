@@ -18,8 +18,20 @@ public protocol Relation: AnyObject {
 
 /// A scan under way.
 public protocol RowScan: AnyObject {
-    /// The next rows, in the order of `projection`; nil at the end.
-    func nextBatch() throws -> RecordBatch?
+    /// The next rows, with the columns of `projection`; nil at the end.
+    func next() throws -> NumberedBatch?
+}
+
+/// Rows with their numbers: row i has the number `firstRow` + i. A row has the same number in every scan of a relation,
+/// whatever the filter, since SQLite scans once for each side of an OR and drops the rows it saw before.
+public struct NumberedBatch {
+    public let batch: RecordBatch
+    public let firstRow: Int64
+
+    public init(_ batch: RecordBatch, firstRow: Int64) {
+        self.batch = batch
+        self.firstRow = firstRow
+    }
 }
 
 /// Finds the tables of statements.
@@ -54,9 +66,14 @@ public final class MemoryRelation: Relation {
 
     private final class Scan: RowScan {
         private var batches: ArraySlice<RecordBatch>
+        private var firstRow: Int64 = 0
 
         init(batches: [RecordBatch]) { self.batches = batches[...] }
 
-        func nextBatch() -> RecordBatch? { batches.popFirst() }
+        func next() -> NumberedBatch? {
+            guard let batch = batches.popFirst() else { return nil }
+            defer { firstRow += Int64(batch.rowCount) }
+            return NumberedBatch(batch, firstRow: firstRow)
+        }
     }
 }

@@ -1,6 +1,5 @@
 import Base
 import Columnar
-import Iceberg
 import SQLiteKit
 
 /// One scan of a relation, batch by batch.
@@ -29,7 +28,7 @@ final class RelationCursor: VirtualCursor {
     private var rowCount = 0
     private var current = 0
     private var writers: [CellWriter?] = []
-    private(set) var rowId: Int64 = 0
+    private var firstRow: Int64 = 0
     private(set) var isAtEnd = true
 
     init(_ relation: any Relation, guardian: QueryGuard, joinBytesMax: Int) {
@@ -38,12 +37,14 @@ final class RelationCursor: VirtualCursor {
         self.joinBytesMax = joinBytesMax
     }
 
+    var rowId: Int64 { firstRow + Int64(current) }
+
     // MARK: Starting
 
     func filter(_ request: ScanRequest) throws {
         filterCount += 1
         (scan, found, selected) = (nil, nil, nil)
-        (row, rowCount, rowId, keptBatch) = (-1, 0, 0, 0)
+        (row, rowCount, keptBatch) = (-1, 0, 0)
         isAtEnd = false
         let projection = Schema(
             schemaId: relation.schema.schemaId,
@@ -73,9 +74,9 @@ final class RelationCursor: VirtualCursor {
         let rows = JoinRows()
         guard !lasting.hasAlwaysFalse else { return kept = rows }
         let scan = try relation.scan(projection: projection, filter: lasting)
-        while let batch = try scan.nextBatch() {
+        while let numbered = try scan.next() {
             try guardian.check()
-            rows.add(batch, rows: try lasting.selectedRows(of: batch))
+            rows.add(numbered, rows: try lasting.selectedRows(of: numbered.batch))
             if rows.byteCount > joinBytesMax {
                 keptTooLarge = true
                 return
@@ -97,14 +98,13 @@ final class RelationCursor: VirtualCursor {
     // MARK: Stepping
 
     func next() throws {
-        rowId += 1
         row += 1
         if let found {
             guard row < rowCount else { return isAtEnd = true }
             let position = found[row]
             if Int(position.batch) != keptBatch || writers.isEmpty || row == 0 {
                 keptBatch = Int(position.batch)
-                point(to: kept!.batches[keptBatch].batch)
+                point(to: kept!.batches[keptBatch].numbered)
             }
             current = Int(position.row)
             return
@@ -118,22 +118,24 @@ final class RelationCursor: VirtualCursor {
     private func nextBatch() throws -> Bool {
         try guardian.check()
         row = 0
-        let batch: RecordBatch
+        let numbered: NumberedBatch
         if let kept {
             guard keptBatch < kept.batches.count else { return false }
-            (batch, selected) = kept.batches[keptBatch]
+            (numbered, selected) = kept.batches[keptBatch]
             keptBatch += 1
         } else {
-            guard let read = try scan?.nextBatch() else { return false }
-            batch = read
-            selected = try filter.selectedRows(of: batch)
+            guard let read = try scan?.next() else { return false }
+            numbered = read
+            selected = try filter.selectedRows(of: read.batch)
         }
-        rowCount = selected?.count ?? batch.rowCount
-        point(to: batch)
+        rowCount = selected?.count ?? numbered.batch.rowCount
+        point(to: numbered)
         return true
     }
 
-    private func point(to batch: RecordBatch) {
+    private func point(to numbered: NumberedBatch) {
+        let batch = numbered.batch
+        firstRow = numbered.firstRow
         let byId = Dictionary(
             zip(batch.schema.fields.map(\.id), batch.columns), uniquingKeysWith: { first, _ in first })
         writers = relation.schema.fields.map { byId[$0.id].map(CellWriter.init) }
@@ -142,31 +144,5 @@ final class RelationCursor: VirtualCursor {
     func column(_ index: Int, _ result: ResultSink) {
         // SQLite asks for no column that it did not say it uses.
         writers[index]?.write(row: current, result)
-    }
-}
-
-extension Expression {
-    /// True when the conjunction cannot pass any row.
-    var hasAlwaysFalse: Bool {
-        switch self {
-        case .alwaysFalse: true
-        case .and(let a, let b): a.hasAlwaysFalse || b.hasAlwaysFalse
-        default: false
-        }
-    }
-
-    /// The rows of a batch worth showing to SQLite, which checks them again; nil for all.
-    fileprivate func selectedRows(of batch: RecordBatch) throws -> [Int32]? {
-        let filter = withoutLongLists
-        return filter == .alwaysTrue ? nil : try ExpressionEvaluator(filter).select(batch)
-    }
-
-    /// A long IN list is dear to evaluate column by column, and SQLite has a tree for it.
-    private var withoutLongLists: Expression {
-        switch self {
-        case .and(let a, let b): .all([a.withoutLongLists, b.withoutLongLists].filter { $0 != .alwaysTrue })
-        case .isIn(_, let values) where values.count > 16: .alwaysTrue
-        default: self
-        }
     }
 }

@@ -52,8 +52,8 @@ final class RelationTable: VirtualTable {
         let rows = Double(max(1, relation.estimatedRows))
         let expected = max(1, rows * share)
         // A join's lookups find their rows by a hash once the table has been read. Constants save work by skipping
-        // files, at best.
-        let cost = isLookup ? 20 + expected : 100 + rows * max(share, 0.1)
+        // files, at best: never so much that two scans for an OR would pay.
+        let cost = isLookup ? 20 + expected : 100 + rows * max(share, 0.6)
         return IndexPlan(wanted: wanted, estimatedCost: cost, estimatedRows: Int64(expected))
     }
 

@@ -106,10 +106,10 @@ struct DecimalNumber {
         var (value, scale) = (unscaled, scale)
         while scale > 0, value % 10 == 0 { (value, scale) = (value / 10, scale - 1) }
         #if arch(x86_64)
-            return Double(Float80(value) / Float80(Int64(powers[scale])))
+        return Double(Float80(value) / Float80(Int64(powers[scale])))
         #else
-            // Up to 15 digits and 10^15 are exact doubles, so one division rounds once, as quadruple precision does.
-            return Double(value) / powerOfTen(scale)
+        // Up to 15 digits and 10^15 are exact doubles, so one division rounds once, as quadruple precision does.
+        return Double(value) / powerOfTen(scale)
         #endif
     }
 

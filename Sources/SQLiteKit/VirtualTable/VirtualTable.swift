@@ -22,7 +22,7 @@ public protocol VirtualCursor: AnyObject {
     func next() throws
     /// Writes one column of the current row; nothing written is NULL.
     func column(_ index: Int, _ result: ResultSink) throws
-    /// Identifies the row within this scan.
+    /// Identifies the row: the same in every scan of the table while a statement runs, and no other row's.
     var rowId: Int64 { get }
 }
 
