@@ -70,7 +70,7 @@ let testTargets: [Target] = [
     tests("IngestTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Ingest", "TestSupport"]),
     tests("MaintenanceTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("ServerTests", ["Base", "Server"]),
-    tests("TidyTests", []),
+    tests("TidyTests", ["Base"]),
 ]
 
 let package = Package(

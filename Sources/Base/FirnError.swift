@@ -64,7 +64,7 @@ public struct FirnError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         guard !context.isEmpty else { return message }
-        let where_ = context.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
-        return "\(message) (\(where_))"
+        let place = context.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
+        return "\(message) (\(place))"
     }
 }

@@ -37,7 +37,10 @@ enum MarkStore {
                 ON CONFLICT (table_uuid, key) DO UPDATE
                 SET position = excluded.position, created_ms = excluded.created_ms, answer = excluded.answer
                 """,
-                [uuid, .text(key.key), try SQLValue(position: key.position), .integer(key.createdMs), .blob(key.answer)])
+                [
+                    uuid, .text(key.key), try SQLValue(position: key.position), .integer(key.createdMs),
+                    .blob(key.answer),
+                ])
         }
     }
 

@@ -32,8 +32,8 @@ enum CatalogSchema {
         """
 
     private static let commitState = """
-        -- What changes in the same transaction as a table's metadata pointer. Tables are known by their Iceberg UUID, so
-        -- that a rename keeps the state and a new table under an old name starts without any.
+        -- What changes in the same transaction as a table's metadata pointer. Tables are known by their Iceberg UUID,
+        -- so that a rename keeps the state and a new table under an old name starts without any.
 
         -- Everything in the log up to `position` is in the table.
         CREATE TABLE firn_log_positions (

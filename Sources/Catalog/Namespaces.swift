@@ -42,7 +42,10 @@ enum Namespaces {
         try require(namespace, in: database)
         var found: [String: String] = [:]
         for row in try database.query(
-            "SELECT property_key, property_value FROM iceberg_namespace_properties WHERE catalog_name = ? AND namespace = ?",
+            """
+            SELECT property_key, property_value FROM iceberg_namespace_properties
+            WHERE catalog_name = ? AND namespace = ?
+            """,
             arguments(namespace))
         {
             guard let key = row[0].textValue, key != marker else { continue }
@@ -117,7 +120,7 @@ enum Namespaces {
             else {
                 throw FirnError(
                     .invalidInput, "bad_property",
-                    "a namespace property needs a key of 1 to \(keyBytesMax) and a value of up to \(valueBytesMax) bytes",
+                    "a namespace property has a key of 1 to \(keyBytesMax), a value of up to \(valueBytesMax) bytes",
                     context: ["property": String(key.prefix(64))])
             }
             try database.run(

@@ -32,8 +32,8 @@ extension TableCommitter {
 
     /// Swaps files for others that hold the same rows, as compaction does.
     ///
-    /// The outputs take the data sequence number of the snapshot that the inputs were read at, so that deletes committed
-    /// since then still apply to them.
+    /// The outputs take the data sequence number of the snapshot that the inputs were read at, so that deletes
+    /// committed since then still apply to them.
     ///
     /// - Parameters:
     ///   - removed: paths of live data files.

@@ -24,7 +24,8 @@ extension TableCommitter {
 
     /// Commits a prepared change of any kind, such as one a REST client sends.
     ///
-    /// `build` answers the commit on the given base, nil for no change; it runs again when another writer commits first.
+    /// `build` answers the commit on the given base, nil for no change; it runs again when another writer commits
+    /// first.
     /// Files that the change makes live and that this process did not write need no ledger row.
     public func commit(
         building build: (Table, CommitContext) throws -> PreparedCommit?

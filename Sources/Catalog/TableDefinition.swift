@@ -23,6 +23,9 @@ public struct TableDefinition: Sendable {
         } else {
             parsed = try ShortSchema.parse(schema)
         }
+        guard !parsed.fields.isEmpty else {
+            throw FirnError(.invalidInput, "bad_schema", "a table needs at least one column")
+        }
         // Partition, sort and identifier columns are found by id, so that the ids must be right already.
         parsed = parsed.withFreshIds
         parsed.identifierFieldIds = try Self.identifiers(identifierColumns, in: parsed) ?? parsed.identifierFieldIds
@@ -128,7 +131,8 @@ public struct TableDefinition: Sendable {
                 case .truncate: base + "_trunc"
                 default: base + "_" + transform.description
                 }
-            fields.append(PartitionField(sourceId: source.id, fieldId: 1000 + fields.count, name: name, transform: transform))
+            fields.append(
+                PartitionField(sourceId: source.id, fieldId: 1000 + fields.count, name: name, transform: transform))
         }
         return PartitionSpec(specId: 0, fields: fields)
     }

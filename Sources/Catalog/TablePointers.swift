@@ -38,7 +38,7 @@ enum TablePointers {
                     previous_metadata_location, iceberg_type)
                 VALUES (?, ?, ?, ?, NULL, 'TABLE')
                 """, arguments(id) + [.text(location)])
-        } catch where error.kind == .alreadyExists {
+        } catch  where error.kind == .alreadyExists {
             throw exists(id)
         }
     }

@@ -17,6 +17,7 @@ import Synchronization
 /// One process holds a warehouse's log at a time.
 public final class IngestService: Sendable {
     private static let tickMs = 20
+    private static let keyExpiryIntervalNanos: Int64 = 600_000_000_000
 
     private struct Tables {
         var byIdentifier: [TableIdentifier: TableIngestor] = [:]
@@ -173,7 +174,9 @@ public final class IngestService: Sendable {
         _ body: [UInt8], format: RecordFormat, stamp: ProducerStamp, ingestor: TableIngestor, arrived: Int64,
         reserved: Int, handedOver: @escaping @Sendable () -> Void
     ) async throws -> StoredAnswer {
-        let decoded = try await decodePool.run { try decode(body, format: format, schema: ingestor.schema) }
+        let decoded = try await decodePool.run { [options] in
+            try decode(body, format: format, schema: ingestor.schema, memoryBytesMax: options.memoryBytesMax)
+        }
         guard decoded.batch.rowCount > 0 else {
             throw FirnError(
                 .invalidInput, decoded.rejectedCount == 0 ? "empty_body" : "all_records_rejected",
@@ -196,12 +199,16 @@ public final class IngestService: Sendable {
                         let bytes = decoded.batch.byteCount
                         budget.adjust(from: reserved, to: bytes)
                         handedOver()
-                        ingestor.accept(
+                        let taken = ingestor.accept(
                             TableIngestor.Chunk(
                                 position: position, batch: decoded.batch, bytes: bytes, stamp: stamp, answer: answer,
                                 arrivedNanos: arrived))
                         tables.withLock { $0.delivered = max($0.delivered, position) }
-                        continuation.resume(returning: answer)
+                        if taken {
+                            continuation.resume(returning: answer)
+                        } else {
+                            continuation.resume(throwing: ingestor.conditionError(.dropped)!)
+                        }
                     case .failure(let error): continuation.resume(throwing: error)
                     }
                 }
@@ -231,12 +238,7 @@ public final class IngestService: Sendable {
             if let error = known.conditionError(known.condition), known.condition == .fenced { throw error }
             if known.condition == .open {
                 guard known.dueForCheck() else { return known }
-                if let table = try? warehouse.loadTable(identifier), table.metadata.tableUUID == known.tableUUID {
-                    known.refresh(table)
-                    return known
-                }
-                // Dropped, renamed or replaced: what was accepted for the old table went with it.
-                known.close(.dropped)
+                if try isStill(known, identifier) { return known }
             }
             tables.withLock { if $0.byIdentifier[identifier] === known { $0.byIdentifier[identifier] = nil } }
         }
@@ -248,6 +250,20 @@ public final class IngestService: Sendable {
             tables.byIdentifier[identifier] = opened
             return opened
         }
+    }
+
+    /// Compares an open ingestor with the catalog. False when its table has another name now or is gone; throws when
+    /// the catalog cannot tell, and then changes nothing.
+    private func isStill(_ known: TableIngestor, _ identifier: TableIdentifier) throws -> Bool {
+        do {
+            let table = try warehouse.loadTable(identifier)
+            if table.metadata.tableUUID == known.tableUUID {
+                known.refresh(table)
+                return true
+            }
+        } catch let error as FirnError where error.code == "table_not_found" {}
+        if try known.locate() { tables.withLock { $0.byIdentifier[known.identifier] = known } }
+        return false
     }
 
     /// Where a producer stands in a table; nil when it has never been seen.
@@ -292,8 +308,15 @@ public final class IngestService: Sendable {
     // MARK: Flush timer
 
     private func runTimer() {
+        let clock = warehouse.environment.clock
+        var keysForgottenNanos: Int64?
         while true {
             _ = tick.wait(milliseconds: Self.tickMs)
+            let now = clock.monotonicNanos()
+            if keysForgottenNanos.map({ now - $0 > Self.keyExpiryIntervalNanos }) ?? true {
+                keysForgottenNanos = now
+                forgetKeys()
+            }
             let (open, closed, running) = tables.withLock {
                 (Array($0.byIdentifier.values), $0.closed, $0.flushesRunning)
             }
@@ -302,6 +325,18 @@ public final class IngestService: Sendable {
             if closed, running == 0, open.allSatisfy({ $0.oldestUncommitted == nil || $0.condition != .open }) { break }
         }
         stopped.signal()
+    }
+
+    /// Idempotency keys older than their window are of no use any more.
+    private func forgetKeys() {
+        let oldest = warehouse.environment.clock.nowMs() - options.idempotencyWindowMs
+        flushPool.submit { [self] in
+            do {
+                try warehouse.forgetKeys(olderThanMs: oldest)
+            } catch {
+                logger.warning("old idempotency keys could not be removed", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     private func startFlush(_ ingestor: TableIngestor) {

@@ -51,7 +51,7 @@ final class LogReplay {
         }
         let bytes = decoded.batch.byteCount
         budget.adjust(from: 0, to: bytes)
-        ingestor.accept(
+        _ = ingestor.accept(
             TableIngestor.Chunk(
                 position: record.position, batch: decoded.batch, bytes: bytes, stamp: batch.stamp,
                 answer: StoredAnswer(
@@ -73,8 +73,7 @@ final class LogReplay {
     private func ingestor(_ uuid: UUID) throws -> TableIngestor? {
         if let known = ingestors[uuid] { return known }
         if missing.contains(uuid) { return nil }
-        for identifier in try warehouse.listTables() {
-            guard let table = try? warehouse.loadTable(identifier), table.metadata.tableUUID == uuid else { continue }
+        if let table = try warehouse.findTable(uuid) {
             let opened = try TableIngestor(
                 table: table, warehouse: warehouse, options: options, budget: budget, logger: logger)
             ingestors[uuid] = opened
@@ -87,6 +86,10 @@ final class LogReplay {
 }
 
 /// Decodes a body against a schema; the same bytes and schema always give the same rows.
-func decode(_ body: [UInt8], format: RecordFormat, schema: Schema) throws -> DecodedBatch {
-    try RecordDecoder(schema: schema).decode(body, format: format)
+///
+/// `memoryBytesMax` bounds the batch on its way in; replay takes what was accepted.
+func decode(_ body: [UInt8], format: RecordFormat, schema: Schema, memoryBytesMax: Int? = nil) throws -> DecodedBatch {
+    var options = DecoderOptions()
+    if let memoryBytesMax { options.batchBytesMax = min(options.batchBytesMax, memoryBytesMax) }
+    return try RecordDecoder(schema: schema, options: options).decode(body, format: format)
 }

@@ -54,7 +54,6 @@ final class TableIngestor: Sendable {
         let continuation: CheckedContinuation<Int64?, any Error>
     }
 
-    let identifier: TableIdentifier
     let tableUUID: UUID
     private let warehouse: Warehouse
     private let options: IngestOptions
@@ -65,7 +64,6 @@ final class TableIngestor: Sendable {
     private let state: Mutex<State>
 
     init(table: Table, warehouse: Warehouse, options: IngestOptions, budget: MemoryBudget, logger: Logger) throws {
-        identifier = table.identifier
         tableUUID = table.metadata.tableUUID
         self.warehouse = warehouse
         self.options = options
@@ -82,6 +80,8 @@ final class TableIngestor: Sendable {
 
     private var now: Int64 { warehouse.environment.clock.monotonicNanos() }
 
+    /// The table's name as last seen; a rename changes it.
+    var identifier: TableIdentifier { state.withLock { $0.table.identifier } }
     var schema: Schema { state.withLock { $0.table.metadata.currentSchema } }
     var metadata: TableMetadata { state.withLock { $0.table.metadata } }
     var condition: Condition { state.withLock { $0.condition } }
@@ -118,17 +118,18 @@ final class TableIngestor: Sendable {
 
     // MARK: The open micro-batch
 
-    /// Takes a durable batch. Called in log order.
-    func accept(_ chunk: Chunk) {
-        let dropped = state.withLock { state in
+    /// Takes a durable batch. Called in log order. False when the table has been dropped, and the batch with it.
+    func accept(_ chunk: Chunk) -> Bool {
+        let taken = state.withLock { state in
+            guard state.condition != .dropped else { return false }
             state.ledger.durable(chunk.stamp, answer: chunk.answer)
-            guard state.condition != .dropped else { return true }
             state.chunks.append(chunk)
             state.bytes += chunk.bytes
             state.rows += chunk.batch.rowCount
-            return false
+            return true
         }
-        if dropped { budget.release(chunk.bytes) }
+        if !taken { budget.release(chunk.bytes) }
+        return taken
     }
 
     /// True when a flush should start now.
@@ -164,7 +165,7 @@ final class TableIngestor: Sendable {
         switch condition {
         case .open: nil
         case .dropped:
-            FirnError(.notFound, "table_not_found", "table \(identifier) has been dropped")
+            FirnError(.notFound, "table_not_found", "the table has been dropped")
         case .fenced:
             FirnError(
                 .fenced, "log_fenced",
@@ -187,8 +188,10 @@ final class TableIngestor: Sendable {
         guard let work else { return false }
         let mark = ingestMark(work.chunks, expected: work.from)
         do {
-            let result = try MicroBatchWriter(warehouse: warehouse, table: work.table, tag: "\(processTag)-\(work.attempt)")
-                .commit(work.chunks.map(\.batch), mark: mark)
+            let result = try MicroBatchWriter(
+                warehouse: warehouse, table: work.table, tag: "\(processTag)-\(work.attempt)"
+            )
+            .commit(work.chunks.map(\.batch), mark: mark)
             finish(work.chunks, mark: mark, table: result.table, snapshotId: result.snapshotId)
             return true
         } catch {
@@ -256,12 +259,12 @@ final class TableIngestor: Sendable {
     /// Decides what a failed flush means: gone, fenced, or tried again later with growing pauses.
     private func fail(_ chunks: [Chunk], mark: IngestMark, error: any Error) -> Bool {
         let known = error as? FirnError
-        let isGone = known?.code == "table_not_found" || known?.code == "table_replaced"
-        if isGone || known?.kind == .fenced {
-            close(isGone ? .dropped : .fenced)
+        if known?.kind == .fenced {
+            close(.fenced)
             logger.error("flush stopped", metadata: ["table": "\(identifier)", "error": "\(error)"])
             return true
         }
+        if known?.code == "table_not_found" || known?.code == "table_replaced", (try? locate()) == false { return true }
         let failures = state.withLock { state in
             state.flushing = false
             state.failures += 1
@@ -272,6 +275,20 @@ final class TableIngestor: Sendable {
         logger.warning(
             "flush failed, the log keeps the records and the flush is tried again",
             metadata: ["table": "\(identifier)", "failures": "\(failures)", "error": "\(error)"])
+        return false
+    }
+
+    /// Looks for the table under any name; a rename is noted. False when it is gone, and this ingestor closed with it.
+    /// Throws when the catalog cannot tell, and then changes nothing.
+    func locate() throws -> Bool {
+        if let table = try warehouse.findTable(tableUUID) {
+            state.withLock { $0.table = table }
+            return true
+        }
+        logger.warning(
+            "a table was dropped with uncommitted records",
+            metadata: ["table": "\(identifier)", "records": "\(uncommittedRows)"])
+        close(.dropped)
         return false
     }
 

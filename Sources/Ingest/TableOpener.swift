@@ -13,11 +13,29 @@ struct TableOpener {
             guard let body, try warehouse.allowsTableInference(in: identifier.namespace) else {
                 throw FirnError(
                     .notFound, "table_not_found",
-                    "table \(identifier) does not exist; create it with \"firn table create \(identifier) 'id long, …'\"")
+                    "table \(identifier) does not exist; create it with \"firn table create \(identifier) 'id long, …'\""
+                )
             }
             let schema = try SchemaInference.infer(body, format: format)
             return try warehouse.createTable(
                 identifier, schema: schema, ifNotExists: true)
         }
+    }
+}
+
+extension Warehouse {
+    /// The table with this UUID, whatever it is called now; nil when there is none any more.
+    ///
+    /// Throws when the catalog or a table's metadata cannot be read: not knowing is not the same as gone.
+    func findTable(_ uuid: UUID) throws -> Table? {
+        for identifier in try listTables() {
+            do {
+                let table = try loadTable(identifier)
+                if table.metadata.tableUUID == uuid { return table }
+            } catch let error as FirnError where error.code == "table_not_found" {
+                continue  // Dropped since it was listed.
+            }
+        }
+        return nil
     }
 }

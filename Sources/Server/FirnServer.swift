@@ -64,7 +64,9 @@ public final class FirnServer: Sendable {
         } catch {
             stop()
             throw FirnError(
-                .io, "listen_failed", "cannot listen on \(options.host):\(options.port): \(error)", cause: error)
+                .io, "listen_failed",
+                "cannot listen on \(options.host):\(options.port) (\(error)); is another server there? choose a --port",
+                cause: error)
         }
         stop()
     }
@@ -93,10 +95,14 @@ private enum MaintenanceLog {
         switch event {
         case .compacted(let report, let reason):
             guard report.groups > 0 else { return }
-            logger.info("compacted", metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
+            logger.info(
+                "compacted",
+                metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
         case .expired(let report, let reason):
             guard report.snapshotsExpired > 0 else { return }
-            logger.info("expired", metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
+            logger.info(
+                "expired",
+                metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
         case .collected(let report):
             guard report.deleted > 0 || report.failed > 0 else { return }
             logger.info("collected garbage", metadata: ["deleted": "\(report.deleted)", "failed": "\(report.failed)"])

@@ -3,7 +3,8 @@ import Base
 /// Checks and spellings of object locations. Every location that a file or a client named passes through here
 /// before it reaches the file system.
 ///
-/// Iceberg stores locations as plain text: nothing is percent-decoded, so `%3A` in a location is `%3A` in the file name.
+/// Iceberg stores locations as plain text: nothing is percent-decoded, so `%3A` in a location is `%3A` in the file
+/// name.
 public enum ObjectLocation {
     /// The absolute path that a location names.
     ///

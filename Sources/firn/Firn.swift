@@ -6,7 +6,7 @@ import Glibc
 ///
 /// Exit code 0 is done, 1 failed, 2 a usage error.
 struct Firn: AsyncParsableCommand {
-    static let version = "0.1.0"
+    static let version = FirnVersion.current
 
     static let configuration = CommandConfiguration(
         commandName: "firn",
@@ -20,7 +20,8 @@ struct Firn: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Demo.self, TableCommand.self, NamespaceCommand.self, IngestCommand.self, QueryCommand.self, Snapshots.self,
+            Serve.self, Demo.self, TableCommand.self, NamespaceCommand.self, IngestCommand.self, QueryCommand.self,
+            Snapshots.self,
             Files.self, Compact.self, ScheduleCommand.self, Expire.self, Rollback.self, CollectGarbage.self,
             Inspect.self, Bench.self,
         ])

@@ -16,9 +16,10 @@ import Testing
         return writer.bytes
     }
 
-    @Test(arguments: [
-        (0, [0x00]), (-1, [0x01]), (1, [0x02]), (-2, [0x03]), (2, [0x04]), (-64, [0x7f]), (64, [0x80, 0x01]),
-    ] as [(Int64, [UInt8])])
+    @Test(
+        arguments: [
+            (0, [0x00]), (-1, [0x01]), (1, [0x02]), (-2, [0x03]), (2, [0x04]), (-64, [0x7f]), (64, [0x80, 0x01]),
+        ] as [(Int64, [UInt8])])
     func longsAreZigzag(value: Int64, bytes: [UInt8]) throws {
         #expect(try encode(.long(value), #""long""#) == bytes)
         var reader = ByteReader(bytes, source: "test")
@@ -26,7 +27,8 @@ import Testing
     }
 
     @Test func specificationExamples() throws {
-        let record = #"{"type":"record","name":"test","fields":[{"name":"a","type":"long"},{"name":"b","type":"string"}]}"#
+        let record =
+            #"{"type":"record","name":"test","fields":[{"name":"a","type":"long"},{"name":"b","type":"string"}]}"#
         let value = AvroValue.record([.init("a", .long(27)), .init("b", .string("foo"))])
         #expect(try encode(value, record) == [0x36, 0x06, 0x66, 0x6f, 0x6f])
         let array = #"{"type":"array","items":"long"}"#

@@ -5,7 +5,11 @@ import Testing
 
 @Suite struct SchemaTests {
     @Test func attributesSurvive() throws {
-        let text = #"{"type":"record","name":"r","fields":[{"name":"a","type":["null",{"type":"array","items":"long","element-id":133}],"default":null,"field-id":132}]}"#
+        let text =
+            #"""
+            {"type":"record","name":"r","fields":[{"name":"a","type":["null",{"type":"array","items":"long",\#
+            "element-id":133}],"default":null,"field-id":132}]}
+            """#
         let json = try JSONValue(parsing: text, source: "test")
         let schema = try AvroSchema(json: json, source: "test")
         #expect(schema.json == json)
@@ -18,7 +22,11 @@ import Testing
     }
 
     @Test func namespacesQualifyNames() throws {
-        let text = #"{"type":"record","name":"r","namespace":"a.b","fields":[{"name":"x","type":{"type":"fixed","name":"f","size":2}},{"name":"y","type":"f"},{"name":"z","type":"a.b.f"}]}"#
+        let text =
+            #"""
+            {"type":"record","name":"r","namespace":"a.b","fields":[{"name":"x","type":{"type":"fixed",\#
+            "name":"f","size":2}},{"name":"y","type":"f"},{"name":"z","type":"a.b.f"}]}
+            """#
         let schema = try AvroSchema(parsing: Array(text.utf8), source: "test")
         #expect(Set(schema.names.keys) == ["a.b.r", "a.b.f"])
     }

@@ -94,7 +94,8 @@ import Testing
                 expectedPosition: position, position: position + 1,
                 producers: [
                     ProducerMark(
-                        producer: "p", epoch: epoch, sequence: sequence, position: position + 1, accepted: 1, answer: [])
+                        producer: "p", epoch: epoch, sequence: sequence, position: position + 1, accepted: 1, answer: []
+                    )
                 ])
         }
         for (epoch, sequence) in [(1, 10), (1, 12), (2, 0)] as [(Int64, Int64)] {
@@ -210,10 +211,11 @@ import Testing
         merged[0].recordCount = 2
         _ = try committer.replace(removed: old.map(\.path), added: merged, basedOn: try #require(first.snapshotId))
         #expect(try committer.expire(.init()).expired == 0)
-        #expect(fails(.invalidInput, "snapshot_referenced") {
-            let head = try committer.table().metadata.currentSnapshotId
-            _ = try committer.expire(.init(snapshotIds: [try #require(head)]))
-        })
+        #expect(
+            fails(.invalidInput, "snapshot_referenced") {
+                let head = try committer.table().metadata.currentSnapshotId
+                _ = try committer.expire(.init(snapshotIds: [try #require(head)]))
+            })
         let before = try scratch.filesOnDisk()
         #expect(try committer.expire(.init(olderThanMs: .max, retainLast: 1)).expired == 1)
         // Nothing is deleted by the commit itself.

@@ -59,7 +59,8 @@ import Testing
         #expect(try w.listJobs(limit: 1).map(\.id) == ["j2"])
         #expect(try w.listJobs(table: "shop.orders", state: .failed) == [job])
         #expect(try w.listJobs(table: "other") == [])
-        #expect(fails(.notFound, "job_not_found") { try w.updateJob(JobRow(id: "x", table: "t", kind: "k", createdMs: 0)) })
+        let unknown = JobRow(id: "x", table: "t", kind: "k", createdMs: 0)
+        #expect(fails(.notFound, "job_not_found") { try w.updateJob(unknown) })
         #expect(try w.forgetJobs(olderThanMs: 100) == 1)
         #expect(try w.listJobs().map(\.id) == ["j2"])
     }

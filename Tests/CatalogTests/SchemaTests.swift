@@ -69,7 +69,8 @@ import Testing
     }
 
     @Test func scriptsAreTheFilesInSchemas() throws {
-        let folder = String(#filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }) + "/Schemas/catalog"
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+        let folder = root + "/Schemas/catalog"
         let files = PosixFileSystem()
         let names = try files.list(folder).map(\.name).filter { $0.hasSuffix(".sql") }
         #expect(names == CatalogSchema.migrations.migrations.map { $0.name + ".sql" })

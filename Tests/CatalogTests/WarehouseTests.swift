@@ -87,7 +87,8 @@ import Testing
         try warehouse.createNamespace(["shop"])
         for properties in [
             ["uuid": "x"], ["": "x"], ["write.data.path": "file:///etc"], ["write.metadata.path": "/tmp/x"],
-            ["write.data.path": "file://" + scratch.path + "/../x"], ["write.data.path": "file://" + scratch.path + "/wal"],
+            ["write.data.path": "file://" + scratch.path + "/../x"],
+            ["write.data.path": "file://" + scratch.path + "/wal"],
             ["write.data.path": "s3://bucket/x"],
         ] {
             #expect(

@@ -21,9 +21,17 @@ import Testing
             Field(id: 1002, name: "c", required: false, type: .decimal(precision: 9, scale: 2)),
         ])
         let text = schema.json.text
-        #expect(text.contains(#"{"name":"_1day","type":["null",{"type":"int","logicalType":"date"}],"default":null,"field-id":1000,"iceberg-field-name":"1day"}"#))
+        #expect(
+            text.contains(
+                #"""
+                {"name":"_1day","type":["null",{"type":"int","logicalType":"date"}],"default":null,\#
+                "field-id":1000,"iceberg-field-name":"1day"}
+                """#
+            ))
         #expect(text.contains(#""name":"a_x2Db""#))
-        #expect(text.contains(#"{"type":"fixed","name":"decimal_9_2","size":4,"logicalType":"decimal","precision":9,"scale":2}"#))
+        #expect(
+            text.contains(
+                #"{"type":"fixed","name":"decimal_9_2","size":4,"logicalType":"decimal","precision":9,"scale":2}"#))
         // A named type is written out once.
         #expect(text.contains(#"{"name":"c","type":["null","decimal_9_2"]"#))
         #expect([1, 9, 18, 20, 38].map(ManifestSchemas.decimalBytes(precision:)) == [1, 4, 8, 9, 16])
@@ -91,12 +99,33 @@ import Testing
         #expect(list.text("format-version") == "2")
         #expect(list.text("avro.codec") == "deflate")
         let manifest = try AvroFileReader(try table.store.get(try table.manifests()[0].path), source: "manifest")
-        #expect(manifest.text("partition-spec") == #"[{"source-id":2,"field-id":1000,"name":"ts_day","transform":"day"}]"#)
+        #expect(
+            manifest.text("partition-spec") == #"[{"source-id":2,"field-id":1000,"name":"ts_day","transform":"day"}]"#)
         #expect(manifest.text("partition-spec-id") == "0")
         #expect(manifest.text("schema-id") == "0")
         #expect(manifest.text("format-version") == "2")
         #expect(manifest.text("content") == "data")
         #expect(manifest.text("schema") == TestTable.schema.json.text)
+    }
+
+    /// PyIceberg declares equality ids as longs, and others mix the two as well.
+    @Test func intsMayBeLongs() throws {
+        let table = try TestTable()
+        var file = table.file("a")
+        file.sortOrderId = 3
+        file.equalityIds = [1]
+        try table.append([file])
+        let manifest = try table.manifests()[0]
+        var reader = try AvroFileReader(try table.store.get(manifest.path), source: "manifest")
+        let text = String(decoding: try #require(reader.metadata["avro.schema"]), as: UTF8.self)
+        let longs = text.split(separator: #""int""#, omittingEmptySubsequences: false).joined(separator: #""long""#)
+        #expect(longs != text)
+        var writer = AvroFileWriter(schemaText: Array(longs.utf8), metadata: [], sync: UUID(high: 1, low: 1))
+        while let (_, records) = try reader.nextBlock() {
+            try writer.append { $0.raw(records.bytes[records.offset..<records.end]) }
+        }
+        try table.store.overwrite(manifest.path, try writer.finish())
+        #expect(try table.live().map(\.dataFile) == [file])
     }
 
     @Test func summariesLeaveOutNaN() {

@@ -77,10 +77,11 @@ import Testing
         #expect(try TableMetadata.parse(metadata.serialize(), source: "test").json == json)
     }
 
-    @Test(arguments: [
-        (["a", "A"], "duplicate_column"), (["a-b", "a_x2Db"], "duplicate_column"), ([""], "bad_column_name"),
-        (["a\u{7}"], "bad_column_name"), ([String(repeating: "x", count: 256)], "bad_column_name"),
-    ] as [([String], String)])
+    @Test(
+        arguments: [
+            (["a", "A"], "duplicate_column"), (["a-b", "a_x2Db"], "duplicate_column"), ([""], "bad_column_name"),
+            (["a\u{7}"], "bad_column_name"), ([String(repeating: "x", count: 256)], "bad_column_name"),
+        ] as [([String], String)])
     func clashingNamesAreRefused(names: [String], code: String) {
         let fields = names.enumerated().map { Field(id: $0 + 1, name: $1, required: false, type: .int) }
         for schema in [
@@ -193,7 +194,8 @@ import Testing
         #expect(again == metadata)
         // Whatever the original says, the new text says too.
         let (before, after) = (try JSONValue(parsing: raw, source: path), again.json)
-        for member in before.objectValue ?? [] where !["schemas", "snapshots", "refs", "sort-orders"].contains(member.key) {
+        for member in before.objectValue ?? []
+        where !["schemas", "snapshots", "refs", "sort-orders"].contains(member.key) {
             if member.key == "location" || member.key == "partition-specs" { continue }
             #expect(Self.normal(after[member.key]) == Self.normal(member.value), "\(member.key)")
         }
@@ -223,13 +225,14 @@ import Testing
         #expect(throws: FirnError.self) { try metadata.serialize() }
     }
 
-    @Test(arguments: [
-        (rust + "table_metadata/TableMetadataUnsupportedVersion.json", .corrupted),
-        (rust + "table_metadata/TableMetadataV2CurrentSchemaNotFound.json", .corrupted),
-        (rust + "table_metadata/TableMetadataV2MissingPartitionSpecs.json", .corrupted),
-        (rust + "table_metadata/TableMetadataV2MissingSchemas.json", .corrupted),
-        (rust + "table_metadata/TableMetadataV1NoValidSchema.json", .corrupted),
-    ] as [(String, FirnError.Kind)])
+    @Test(
+        arguments: [
+            (rust + "table_metadata/TableMetadataUnsupportedVersion.json", .corrupted),
+            (rust + "table_metadata/TableMetadataV2CurrentSchemaNotFound.json", .corrupted),
+            (rust + "table_metadata/TableMetadataV2MissingPartitionSpecs.json", .corrupted),
+            (rust + "table_metadata/TableMetadataV2MissingSchemas.json", .corrupted),
+            (rust + "table_metadata/TableMetadataV1NoValidSchema.json", .corrupted),
+        ] as [(String, FirnError.Kind)])
     func invalidSamplesAreRefused(path: String, kind: FirnError.Kind) throws {
         guard let raw = try Corpus.read(path) else { return }
         let error = #expect(throws: FirnError.self) { try TableMetadata.parse(raw, source: path) }

@@ -25,24 +25,25 @@ import Testing
     }
 
     /// A file without a time holds no row that passes a comparison; `notEqual` says nothing about days.
-    @Test(arguments: [
-        (.compare(fieldId: 2, .less, .timestamptz(11 * day)), ["ten"]),
-        (.compare(fieldId: 2, .lessOrEqual, .timestamptz(11 * day)), ["ten", "eleven"]),
-        (.compare(fieldId: 2, .greater, .timestamptz(12 * day - 1)), ["twenty"]),
-        (.compare(fieldId: 2, .greaterOrEqual, .timestamptz(12 * day - 1)), ["eleven", "twenty"]),
-        (.compare(fieldId: 2, .equal, .timestamptz(20 * day + 5)), ["twenty"]),
-        (.compare(fieldId: 2, .notEqual, .timestamptz(20 * day + 5)), ["ten", "eleven", "twenty", "null"]),
-        (.isIn(fieldId: 2, [.timestamptz(10 * day), .timestamptz(15 * day)]), ["ten"]),
-        (.isNull(fieldId: 2), ["null"]), (.notNull(fieldId: 2), ["ten", "eleven", "twenty"]),
-        (.not(.isNull(fieldId: 2)), ["ten", "eleven", "twenty"]),
-        (.not(.compare(fieldId: 2, .less, .timestamptz(11 * day))), ["eleven", "twenty"]),
-        (.alwaysFalse, []), (.alwaysTrue, ["ten", "eleven", "twenty", "null"]),
-        (
-            .and(
-                .compare(fieldId: 2, .greater, .timestamptz(10 * day)),
-                .or(.compare(fieldId: 2, .less, .timestamptz(11 * day)), .isNull(fieldId: 2))), ["ten"]
-        ),
-    ] as [(Predicate, Set<String>)])
+    @Test(
+        arguments: [
+            (.compare(fieldId: 2, .less, .timestamptz(11 * day)), ["ten"]),
+            (.compare(fieldId: 2, .lessOrEqual, .timestamptz(11 * day)), ["ten", "eleven"]),
+            (.compare(fieldId: 2, .greater, .timestamptz(12 * day - 1)), ["twenty"]),
+            (.compare(fieldId: 2, .greaterOrEqual, .timestamptz(12 * day - 1)), ["eleven", "twenty"]),
+            (.compare(fieldId: 2, .equal, .timestamptz(20 * day + 5)), ["twenty"]),
+            (.compare(fieldId: 2, .notEqual, .timestamptz(20 * day + 5)), ["ten", "eleven", "twenty", "null"]),
+            (.isIn(fieldId: 2, [.timestamptz(10 * day), .timestamptz(15 * day)]), ["ten"]),
+            (.isNull(fieldId: 2), ["null"]), (.notNull(fieldId: 2), ["ten", "eleven", "twenty"]),
+            (.not(.isNull(fieldId: 2)), ["ten", "eleven", "twenty"]),
+            (.not(.compare(fieldId: 2, .less, .timestamptz(11 * day))), ["eleven", "twenty"]),
+            (.alwaysFalse, []), (.alwaysTrue, ["ten", "eleven", "twenty", "null"]),
+            (
+                .and(
+                    .compare(fieldId: 2, .greater, .timestamptz(10 * day)),
+                    .or(.compare(fieldId: 2, .less, .timestamptz(11 * day)), .isNull(fieldId: 2))), ["ten"]
+            ),
+        ] as [(Predicate, Set<String>)])
     func partitionsPrune(filter: Predicate, expected: Set<String>) throws {
         #expect(try plan(try days(), filter) == expected)
     }
@@ -56,21 +57,26 @@ import Testing
         #expect(plan.filesTotal == 4)
     }
 
-    @Test(arguments: [
-        (.compare(fieldId: 1, .less, .long(10)), ["b"]), (.compare(fieldId: 1, .lessOrEqual, .long(10)), ["a", "b"]),
-        (.compare(fieldId: 1, .greater, .long(20)), ["b"]), (.compare(fieldId: 1, .equal, .long(25)), ["b"]),
-        (.compare(fieldId: 1, .equal, .int(15)), ["a", "b"]), (.compare(fieldId: 1, .notEqual, .long(15)), ["a", "b"]),
-        (.isNull(fieldId: 1), []), (.isNull(fieldId: 4), ["a", "b"]),
-        (.compare(fieldId: 4, .equal, .string("lz")), ["a"]), (.startsWith(fieldId: 4, "l"), ["a"]),
-        (.startsWith(fieldId: 4, "longer"), ["a"]), (.startsWith(fieldId: 4, "z"), ["b"]),
-        (.compare(fieldId: 3, .greater, .double(100)), ["b"]), (.not(.compare(fieldId: 3, .less, .double(100))), ["a", "b"]),
-        (.compare(fieldId: 3, .equal, .double(.nan)), []),
-    ] as [(Predicate, Set<String>)])
+    @Test(
+        arguments: [
+            (.compare(fieldId: 1, .less, .long(10)), ["b"]),
+            (.compare(fieldId: 1, .lessOrEqual, .long(10)), ["a", "b"]),
+            (.compare(fieldId: 1, .greater, .long(20)), ["b"]), (.compare(fieldId: 1, .equal, .long(25)), ["b"]),
+            (.compare(fieldId: 1, .equal, .int(15)), ["a", "b"]),
+            (.compare(fieldId: 1, .notEqual, .long(15)), ["a", "b"]),
+            (.isNull(fieldId: 1), []), (.isNull(fieldId: 4), ["a", "b"]),
+            (.compare(fieldId: 4, .equal, .string("lz")), ["a"]), (.startsWith(fieldId: 4, "l"), ["a"]),
+            (.startsWith(fieldId: 4, "longer"), ["a"]), (.startsWith(fieldId: 4, "z"), ["b"]),
+            (.compare(fieldId: 3, .greater, .double(100)), ["b"]),
+            (.not(.compare(fieldId: 3, .less, .double(100))), ["a", "b"]),
+            (.compare(fieldId: 3, .equal, .double(.nan)), []),
+        ] as [(Predicate, Set<String>)])
     func boundsPrune(filter: Predicate, expected: Set<String>) throws {
         let table = try TestTable()
         // "long" is the truncated form of longer text; the bounds of the price of "b" are unknown.
         var a = table.file(
-            "a", bounds: [
+            "a",
+            bounds: [
                 1: (.long(10), .long(20)), 3: (.double(-1), .double(100)), 4: (.string("k"), .string("m")),
             ])
         a.lowerBounds[1] = [10, 0, 0, 0]
@@ -119,4 +125,3 @@ import Testing
         #expect(projection.project(.compare(fieldId: 1, .lessOrEqual, .timestamp(.max))) == .alwaysTrue)
     }
 }
-

@@ -41,7 +41,9 @@ final class TestTable {
         if let snapshot = commit.snapshot { snapshots.append(snapshot) }
     }
 
-    func file(_ name: String, records: Int64 = 10, partition: [Value] = [], bounds: [Int: (Value, Value)] = [:]) -> DataFile {
+    func file(
+        _ name: String, records: Int64 = 10, partition: [Value] = [], bounds: [Int: (Value, Value)] = [:]
+    ) -> DataFile {
         DataFile(
             path: "file:///w/t/data/\(name).parquet", partition: partition, recordCount: records,
             fileBytes: records * 100, valueCounts: [1: records], nullValueCounts: [1: 0],

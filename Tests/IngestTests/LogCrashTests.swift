@@ -257,6 +257,21 @@ final class LogDriver {
         }
     }
 
+    /// A segment has its length before it has its name, so a shorter one was cut.
+    @Test func aCutSegmentIsNoticedWhereverItIsCut() throws {
+        let driver = LogDriver(seed: 24)
+        try driver.open()
+        for _ in 0..<12 { #expect(driver.append([driver.world.random.bytes(500)])) }
+        for (path, bytes) in driver.world.files.contents where path.hasSuffix(".wal") {
+            for size in stride(from: 0, to: bytes.count, by: 37) {
+                let files = driver.world.files.copy(seed: 1)
+                try files.open(path, .update).truncate(to: size)
+                let error = Self.replay(files, driver).1
+                #expect(error?.code == "log_corrupted" && error?.context["file"] == path, "cut to \(size)")
+            }
+        }
+    }
+
     static func replay(_ files: SimulatedFileSystem, _ driver: LogDriver) -> ([UInt64: [UInt8]], FirnError?) {
         let environment = Environment(clock: SimulatedClock(), random: SeededRandom(seed: 1), files: files)
         var replayed: [UInt64: [UInt8]] = [:]

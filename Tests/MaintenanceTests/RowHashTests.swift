@@ -4,34 +4,35 @@ import Testing
 
 @Suite struct XXHash64Tests {
     /// Length, seed and hash of the bytes `(7 i + 3) mod 256`, from libxxhash 0.8.1.
-    @Test(arguments: [
-        (0, 0, 0xef46db3751d8e999),
-        (0, 2654435761, 0xac75fda2929b17ef),
-        (1, 0, 0x1f25c8d0bc1f4bb6),
-        (1, 2654435761, 0x79cf94f5ace37fe1),
-        (3, 0, 0x31d2363f52e564c9),
-        (3, 2654435761, 0x96d2a5e583ddd738),
-        (4, 0, 0x9bb64b7d66ee9fda),
-        (4, 2654435761, 0x4a862fbb4b73776e),
-        (7, 0, 0x9a7b149959ce60d8),
-        (7, 2654435761, 0xddc5cf71d37a6368),
-        (8, 0, 0xdab99d95c6f90092),
-        (8, 2654435761, 0xc6e75e2cbd8e07ee),
-        (12, 0, 0xd52e407833af5133),
-        (12, 2654435761, 0x79b0b158fab0e5d6),
-        (31, 0, 0xa2aa5f33cc4a6119),
-        (31, 2654435761, 0x381822f33376d6b6),
-        (32, 0, 0x23c3c17ef790fd97),
-        (32, 2654435761, 0x9abd315470ac276a),
-        (33, 0, 0x50a7cfc7ba588784),
-        (33, 2654435761, 0x72cdd3262f467933),
-        (63, 0, 0x5e3e54b431c7493c),
-        (63, 2654435761, 0x634da7d265979e61),
-        (100, 0, 0xa61f8d4c170fe531),
-        (100, 2654435761, 0x86f549ede5ac87e2),
-        (1000, 0, 0x5f235fa033f1a3fb),
-        (1000, 2654435761, 0x83080310ee83cc20),
-    ] as [(Int, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 0, 0xef46db3751d8e999),
+            (0, 2654435761, 0xac75fda2929b17ef),
+            (1, 0, 0x1f25c8d0bc1f4bb6),
+            (1, 2654435761, 0x79cf94f5ace37fe1),
+            (3, 0, 0x31d2363f52e564c9),
+            (3, 2654435761, 0x96d2a5e583ddd738),
+            (4, 0, 0x9bb64b7d66ee9fda),
+            (4, 2654435761, 0x4a862fbb4b73776e),
+            (7, 0, 0x9a7b149959ce60d8),
+            (7, 2654435761, 0xddc5cf71d37a6368),
+            (8, 0, 0xdab99d95c6f90092),
+            (8, 2654435761, 0xc6e75e2cbd8e07ee),
+            (12, 0, 0xd52e407833af5133),
+            (12, 2654435761, 0x79b0b158fab0e5d6),
+            (31, 0, 0xa2aa5f33cc4a6119),
+            (31, 2654435761, 0x381822f33376d6b6),
+            (32, 0, 0x23c3c17ef790fd97),
+            (32, 2654435761, 0x9abd315470ac276a),
+            (33, 0, 0x50a7cfc7ba588784),
+            (33, 2654435761, 0x72cdd3262f467933),
+            (63, 0, 0x5e3e54b431c7493c),
+            (63, 2654435761, 0x634da7d265979e61),
+            (100, 0, 0xa61f8d4c170fe531),
+            (100, 2654435761, 0x86f549ede5ac87e2),
+            (1000, 0, 0x5f235fa033f1a3fb),
+            (1000, 2654435761, 0x83080310ee83cc20),
+        ] as [(Int, UInt64, UInt64)])
     func agreesWithTheReference(_ vector: (count: Int, seed: UInt64, hash: UInt64)) {
         let bytes = (0..<vector.count).map { UInt8(($0 * 7 + 3) % 256) }
         #expect(XXHash64.hash(bytes, seed: vector.seed) == vector.hash)

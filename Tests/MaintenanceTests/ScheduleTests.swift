@@ -4,10 +4,12 @@ import Testing
 @testable import Maintenance
 
 @Suite struct DurationTextTests {
-    @Test(arguments: [
-        ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("1h30m", 5_400_000), ("2d", 172_800_000),
-        ("1w", 604_800_000), ("1m1ms", 60_001), ("90s", 90_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("1h30m", 5_400_000),
+            ("2d", 172_800_000),
+            ("1w", 604_800_000), ("1m1ms", 60_001), ("90s", 90_000),
+        ] as [(String, Int64)])
     func reads(_ pair: (text: String, ms: Int64)) throws {
         #expect(try DurationText.milliseconds(pair.text) == pair.ms)
         #expect(try DurationText.milliseconds(DurationText.format(milliseconds: pair.ms)) == pair.ms)

@@ -106,7 +106,8 @@ enum Shape: CaseIterable, Sendable {
     func schema(_ type: DataType) -> Schema {
         Schema(fields: [
             Field(id: 1, name: "first", required: true, type: .long),
-            Field(id: 2, name: "it", required: self == .required || self == .requiredStructure || self == .requiredList,
+            Field(
+                id: 2, name: "it", required: self == .required || self == .requiredStructure || self == .requiredList,
                 type: nested(type)),
             Field(id: 3, name: "last", required: false, type: .string),
         ])
@@ -114,10 +115,11 @@ enum Shape: CaseIterable, Sendable {
 
     private func nested(_ type: DataType) -> DataType {
         func structure(_ id: Int, _ a: DataType, _ b: DataType) -> DataType {
-            .structure(StructType(fields: [
-                Field(id: id, name: "a", required: false, type: a),
-                Field(id: id + 1, name: "b", required: true, type: b),
-            ]))
+            .structure(
+                StructType(fields: [
+                    Field(id: id, name: "a", required: false, type: a),
+                    Field(id: id + 1, name: "b", required: true, type: b),
+                ]))
         }
         func list(_ id: Int, _ type: DataType, required: Bool = false) -> DataType {
             .list(ListType(elementId: id, element: type, elementRequired: required))

@@ -163,7 +163,8 @@ import Testing
         #expect(try unpack([8, 4, 0x61, 0x62, 0x09, 0x02], 8) == Array("abababab".utf8))
         for bad: [UInt8] in [
             [], [8], [8, 4, 0x61], [8, 4, 0x61, 0x62], [8, 4, 0x61, 0x62, 0x09, 0x03], [8, 4, 0x61, 0x62, 0x09, 0x00],
-            [8, 4, 0x61, 0x62, 0x0d, 0x02], [8, 0xf0], [8, 0xfc, 0xff, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0xff, 0xff],
+            [8, 4, 0x61, 0x62, 0x0d, 0x02], [8, 0xf0], [8, 0xfc, 0xff, 0xff, 0xff, 0xff],
+            [0xff, 0xff, 0xff, 0xff, 0xff],
         ] {
             #expect(throws: FirnError.self) { try unpack(bad, 8) }
         }
@@ -179,5 +180,20 @@ import Testing
                 }
             }
         }
+    }
+
+    /// A null of a fixed type takes its width in memory, but nothing in the file.
+    @Test func wideNullsAreBounded() throws {
+        let narrow = Schema(fields: [Field(id: 1, name: "c", required: false, type: .int)])
+        let (bytes, _) = try write(narrow, [[Value]](repeating: [.null], count: 5000))
+        var footer = try open(bytes).footer
+        footer.schema[1].physicalType = .fixedLenByteArray
+        footer.schema[1].typeLength = 1 << 30
+        footer.rowGroups[0].columns[0].physicalType = .fixedLenByteArray
+        let reader = try ParquetFileReader(footer: footer, fileBytes: bytes.count, source: "f") { Array(bytes[$0]) }
+        let error = #expect(throws: FirnError.self) {
+            try reader.readRowGroup(0, projection: reader.fileSchema())
+        }
+        #expect(error?.kind == .limitExceeded)
     }
 }

@@ -11,12 +11,13 @@ import Testing
         Field(id: 3, name: "d", required: false, type: .decimal(precision: 9, scale: 2)),
         Field(
             id: 4, name: "s", required: false,
-            type: .structure(StructType(fields: [
-                Field(id: 5, name: "x", required: false, type: .int),
-                Field(
-                    id: 6, name: "tags", required: false,
-                    type: .list(ListType(elementId: 7, element: .string, elementRequired: false))),
-            ]))),
+            type: .structure(
+                StructType(fields: [
+                    Field(id: 5, name: "x", required: false, type: .int),
+                    Field(
+                        id: 6, name: "tags", required: false,
+                        type: .list(ListType(elementId: 7, element: .string, elementRequired: false))),
+                ]))),
     ])
     private let values: [[Value]] = [
         [.int(-1), .float(1.5), .decimal(-123, scale: 2), .structure([.int(7), .list([.string("a"), .null])])],
@@ -51,8 +52,10 @@ import Testing
     }
 
     @Test func fieldsTheFileLacksAreNull() throws {
-        let added = Field(id: 20, name: "new", required: false, type: .structure(
-            StructType(fields: [Field(id: 21, name: "n", required: true, type: .uuid)])))
+        let added = Field(
+            id: 20, name: "new", required: false,
+            type: .structure(
+                StructType(fields: [Field(id: 21, name: "n", required: true, type: .uuid)])))
         let found = try read([
             added, Field(id: 4, name: "s", required: false, type: .structure(StructType(fields: [added]))),
         ])
@@ -68,12 +71,18 @@ import Testing
     @Test func refusesOtherTypes() throws {
         for (id, type): (Int, DataType) in [
             (1, .string), (1, .date), (2, .int), (3, .decimal(precision: 9, scale: 3)),
-            (3, .decimal(precision: 8, scale: 2)), (4, .int), (6, .map(MapType(
-                keyId: 7, key: .string, valueId: 8, value: .int, valueRequired: false))),
+            (3, .decimal(precision: 8, scale: 2)), (4, .int),
+            (
+                6,
+                .map(
+                    MapType(
+                        keyId: 7, key: .string, valueId: 8, value: .int, valueRequired: false))
+            ),
         ] {
             let field = Field(id: id, name: "x", required: false, type: type)
             let wanted =
-                id == 6 ? Field(id: 4, name: "s", required: false, type: .structure(StructType(fields: [field]))) : field
+                id == 6
+                ? Field(id: 4, name: "s", required: false, type: .structure(StructType(fields: [field]))) : field
             let error = #expect(throws: FirnError.self) { try read([wanted]) }
             #expect(error?.code == "column_type_mismatch")
         }

@@ -43,7 +43,7 @@ func readAll(_ bytes: [UInt8], _ projection: Schema) throws -> [[Value]] {
     static var layouts: [ParquetWriteOptions] {
         let normal = ParquetWriteOptions()
         var small = ParquetWriteOptions()
-        small.rowGroupRowsMax = 100
+        small.rowGroupRowsMax = 50
         small.pageRowsMax = 17
         small.codec = .uncompressed
         var plain = ParquetWriteOptions()
@@ -61,7 +61,7 @@ func readAll(_ bytes: [UInt8], _ projection: Schema) throws -> [[Value]] {
     func everyTypeInEveryShape(_ shape: Shape) throws {
         for (number, type) in primitiveTypes.enumerated() {
             let schema = shape.schema(type)
-            for (count, nulls) in [(0, 20), (1, 0), (1, 100), (250, 0), (250, 20), (250, 100)] {
+            for (count, nulls) in [(0, 20), (1, 0), (1, 100), (120, 0), (120, 20), (60, 100)] {
                 for isRepetitive in [false, true] {
                     var generator = Generator(
                         seed: UInt64(number), nullPercent: nulls, isRepetitive: isRepetitive)

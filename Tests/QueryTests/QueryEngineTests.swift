@@ -177,7 +177,7 @@ import Testing
             """
         let pushed = try source.engine().execute(sql).rows()
         #expect(try pushed == source.engine(pushesDown: false).execute(sql).rows())
-        // 5 rows with a < 5 and 9 each with b = 1 and b = 3 besides; 10 rows share a value of b, the row itself included.
+        // 5 rows with a < 5 and 9 each with b = 1 and b = 3 besides; 10 rows share each b, the row itself included.
         #expect(pushed == [[230]])
     }
 

@@ -16,10 +16,11 @@ from support.readers import sql_catalog
 TABLE = "shop.orders"
 SCHEMA = "id long required, price decimal(9,2), at timestamptz, who string, tags list<string>, box struct<w int, h int>"
 ORDERS = [
-    {"id": 1, "price": "10.50", "at": "2026-11-21T10:00:00Z", "who": "Ann", "tags": ["a", "b"], "box": {"w": 1, "h": 2}},
+    {"id": 1, "price": "10.50", "at": "2026-11-21T10:00:00Z", "who": "Ann", "tags": ["a", "b"],
+     "box": {"w": 1, "h": 2}},
     {"id": 2, "price": "0.99", "at": "2026-11-21T11:00:00.5Z", "who": 'Bo "the, one"', "tags": [], "box": None},
     {"id": 3, "price": None, "at": None, "who": None, "tags": None, "box": {"w": None, "h": 4}},
-]
+]  # fmt: skip
 
 
 def lines(rows) -> str:

@@ -1,4 +1,4 @@
-"""G1, G2, G4: 336,776 real rows over HTTP, `kill -9` in the middle, and three engines that return exactly the source."""
+"""G1, G2, G4: 336,776 real rows over HTTP, `kill -9` in the middle, and three engines that return just the source."""
 
 import random
 

@@ -97,7 +97,7 @@ def test_two_writers_lose_nothing(make_server, warehouse):
     assert len(writer.sources) == FOREIGN_COMMITS * FOREIGN_ROWS
     for engine, read in READERS.items():
         assert sorted(read(warehouse, TABLE).column("id").to_pylist()) == expected_ids, engine
-    print(f"{batches} batches beside {FOREIGN_COMMITS} foreign commits, {writer.conflicts} conflicts on PyIceberg's side")
+    print(f"{batches} batches beside {FOREIGN_COMMITS} foreign commits, {writer.conflicts} conflicts for PyIceberg")
 
 
 def test_pyiceberg_sees_a_catalog_of_its_own(server, client, warehouse):

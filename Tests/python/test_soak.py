@@ -1,8 +1,8 @@
 """G1, G2, G9: rounds of `kill -9` at random points under ingest, flush, compaction and expiry, then a full account.
 
-Every record carries a unique id. Each sender retries a batch until it is acknowledged, so in the end the table must hold
-exactly what was sent; one more sender never retries, and its batches must be there once when acknowledged and at most
-once when not. `FIRN_SOAK_ROUNDS` sets the number of rounds (`make soak`: 200), `FIRN_SEED` the random points.
+Every record carries a unique id. Each sender retries a batch until it is acknowledged, so in the end the table must
+hold exactly what was sent; one more sender never retries, and its batches must be there once when acknowledged and at
+most once when not. `FIRN_SOAK_ROUNDS` sets the number of rounds (`make soak`: 200), `FIRN_SEED` the random points.
 """
 
 import itertools

@@ -15,7 +15,8 @@ public struct AvroFileWriter: Sendable {
     ///   - sync: random, so that no data looks like it by accident.
     ///
     /// Precondition: `codec` is null or deflate.
-    public init(schemaText: [UInt8], metadata: [(key: String, value: [UInt8])], codec: AvroCodec = .deflate, sync: UUID) {
+    public init(schemaText: [UInt8], metadata: [(key: String, value: [UInt8])], codec: AvroCodec = .deflate, sync: UUID)
+    {
         precondition(codec != .zstandard, "zstandard Avro files are only read")
         self.codec = codec
         self.sync = sync.bytes

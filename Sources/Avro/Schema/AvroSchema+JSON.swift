@@ -106,7 +106,8 @@ private struct AvroSchemaReader {
         switch json {
         case .string(let name):
             if let kind = Self.primitives[name] { return AvroType(kind) }
-            for candidate in [qualify(name, namespace), name] where names[candidate] != nil || open.contains(candidate) {
+            for candidate in [qualify(name, namespace), name] where names[candidate] != nil || open.contains(candidate)
+            {
                 return AvroType(.reference(candidate))
             }
             throw bad("unknown type \"\(name)\"")
@@ -132,7 +133,9 @@ private struct AvroSchemaReader {
         switch name {
         case "record", "error": return try record(json, attributes: rest(["name", "fields"]), namespace, depth)
         case "fixed":
-            guard let size = json["size"]?.intValue, (0...Int64(1 << 30)).contains(size) else { throw bad("a fixed type's size") }
+            guard let size = json["size"]?.intValue, (0...Int64(1 << 30)).contains(size) else {
+                throw bad("a fixed type's size")
+            }
             let full = try fullName(json, namespace)
             return define(full, AvroType(.fixed(name: full, size: Int(size)), attributes: rest(["name", "size"])))
         case "enum":
@@ -164,7 +167,8 @@ private struct AvroSchemaReader {
         guard let list = json["fields"]?.arrayValue else { throw bad("record \"\(full)\" without fields") }
         var fields: [AvroField] = []
         for item in list {
-            guard let name = item["name"]?.stringValue, let typeJSON = item["type"], let members = item.objectValue else {
+            guard let name = item["name"]?.stringValue, let typeJSON = item["type"], let members = item.objectValue
+            else {
                 throw bad("a field of \"\(full)\" lacks name or type")
             }
             fields.append(

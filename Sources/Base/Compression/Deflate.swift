@@ -14,7 +14,9 @@ public enum Deflate {
         let opened = deflateInit2_(
             &stream, level, Z_DEFLATED, wrapping.rawValue, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
-        guard opened == Z_OK else { throw FirnError(.internal, "deflate_failed", "zlib could not start: code \(opened)") }
+        guard opened == Z_OK else {
+            throw FirnError(.internal, "deflate_failed", "zlib could not start: code \(opened)")
+        }
         defer { deflateEnd(&stream) }
         var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(input.count))))
         let code = input.withUnsafeBufferPointer { source in
@@ -26,7 +28,9 @@ public enum Deflate {
                 return deflate(&stream, Z_FINISH)
             }
         }
-        guard code == Z_STREAM_END else { throw FirnError(.internal, "deflate_failed", "zlib stopped with code \(code)") }
+        guard code == Z_STREAM_END else {
+            throw FirnError(.internal, "deflate_failed", "zlib stopped with code \(code)")
+        }
         output.removeLast(output.count - Int(stream.total_out))
         return output
     }
@@ -37,7 +41,9 @@ public enum Deflate {
     public static func decompress(_ input: [UInt8], wrapping: Wrapping, limit: Int) throws(FirnError) -> [UInt8] {
         var stream = z_stream()
         let opened = inflateInit2_(&stream, wrapping.rawValue, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard opened == Z_OK else { throw FirnError(.internal, "inflate_failed", "zlib could not start: code \(opened)") }
+        guard opened == Z_OK else {
+            throw FirnError(.internal, "inflate_failed", "zlib could not start: code \(opened)")
+        }
         defer { inflateEnd(&stream) }
         let output = Buffer<UInt8>()
         var consumed = 0

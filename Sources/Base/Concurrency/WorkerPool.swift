@@ -112,12 +112,14 @@ public enum Thread {
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         // Recursive readers bound their depth; 8 MiB leaves room for the deepest.
         pthread_attr_setstacksize(&attributes, 8 << 20)
-        let code = pthread_create(&thread, &attributes, { raw in
-            let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
-            firn_name_thread(String(start.name.prefix(15)))
-            start.body()
-            return nil
-        }, start.toOpaque())
+        let code = pthread_create(
+            &thread, &attributes,
+            { raw in
+                let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
+                firn_name_thread(String(start.name.prefix(15)))
+                start.body()
+                return nil
+            }, start.toOpaque())
         pthread_attr_destroy(&attributes)
         precondition(code == 0, "the system refused a new thread")
     }

@@ -79,7 +79,8 @@ extension DataType: CustomStringConvertible {
         case .fixed(let width): "fixed[\(width)]"
         case .binary: "binary"
         case .structure(let type):
-            "struct<" + type.fields.map { "\($0.name) \($0.type)\($0.required ? " required" : "")" }
+            "struct<"
+                + type.fields.map { "\($0.name) \($0.type)\($0.required ? " required" : "")" }
                 .joined(separator: ", ") + ">"
         case .list(let type): "list<\(type.element)>"
         case .map(let type): "map<\(type.key), \(type.value)>"
@@ -152,7 +153,8 @@ private struct SchemaReader {
         guard depth <= Limits.nestingDepthMax else { throw bad("types are nested too deeply") }
         if let name = json.stringValue {
             guard let type = DataType(primitiveName: name) else {
-                throw FirnError(.unsupported, "bad_type", "\"\(name)\" is not a supported type", context: ["source": source])
+                throw FirnError(
+                    .unsupported, "bad_type", "\"\(name)\" is not a supported type", context: ["source": source])
             }
             return type
         }

@@ -59,7 +59,7 @@ extension SnapshotBuilder {
             let bytes = try own ?? store.get(manifest.path)
             var reader = try ManifestReader(bytes, manifest: manifest, partitionFields: fields, statistics: .all)
             let isOwn = own != nil
-            try reader.forEach { entry in
+            try reader.readEntries { entry in
                 var entry = entry
                 if entry.snapshotId == context.snapshotId {
                     // What was inherited on reading is inherited again by the merged manifest.

@@ -38,11 +38,12 @@ struct SnapshotBuilder {
         sequenceNumber = base.lastSequenceNumber + 1
         // A retry may write other manifests than the attempt before it, and must not reuse their names.
         manifestNumber = max(0, context.attempt - 1) * 10_000
-        current = try base.currentSnapshot.map { snapshot in
-            try Manifests.list(of: snapshot, store: store).filter(\.mayHaveLiveFiles).map {
-                try Self.counted($0, base, store)
-            }
-        } ?? []
+        current =
+            try base.currentSnapshot.map { snapshot in
+                try Manifests.list(of: snapshot, store: store).filter(\.mayHaveLiveFiles).map {
+                    try Self.counted($0, base, store)
+                }
+            } ?? []
     }
 
     /// Lists of version 1 may lack counts, which version 2 demands; the entries tell.

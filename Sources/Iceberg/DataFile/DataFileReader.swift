@@ -26,8 +26,8 @@ public final class DataFileReader {
     ///   - schema: the columns wanted, by field id, with the types wanted.
     ///   - filter: over field ids of the table.
     ///
-    /// Throws `.unsupported` for a format other than Parquet (`file_format`) and for a file without field ids in a table
-    /// without name mapping (`field_ids`), `.corrupted` for a damaged file, and the store's errors.
+    /// Throws `.unsupported` for a format other than Parquet (`file_format`) and for a file without field ids in a
+    /// table without name mapping (`field_ids`), `.corrupted` for a damaged file, and the store's errors.
     public init(
         _ file: DataFile, spec: PartitionSpec, schema: Schema, filter: Expression = .alwaysTrue,
         nameMapping: NameMapping? = nil, store: any ObjectStore
@@ -59,12 +59,29 @@ public final class DataFileReader {
         where field.transform == .identity && !ids.contains(field.sourceId) {
             constants[field.sourceId] = value
         }
-        self.constants = constants.filter { id, _ in schema.fields.contains { $0.id == id } }
+        self.constants = try Self.constants(constants, of: schema, path: path)
         let constantIds = Set(self.constants.keys)
         stored = Schema(schemaId: schema.schemaId, fields: schema.fields.filter { !constantIds.contains($0.id) })
         predicate = filter.withoutNegation { id in
             schema.field(id: id).map { $0.type == .float || $0.type == .double } ?? true
         }
+    }
+
+    /// The values of top-level columns, in the cases of their types.
+    private static func constants(
+        _ values: [Int: Value], of schema: Schema, path: String
+    ) throws(FirnError) -> [Int: Value] {
+        var constants: [Int: Value] = [:]
+        for field in schema.fields {
+            guard let value = values[field.id] else { continue }
+            guard let fitting = value.fitting(field.type) else {
+                throw FirnError(
+                    .corrupted, "bad_partition_value", "the partition value \(value) is not of type \(field.type)",
+                    context: ["file": path, "column": field.name])
+            }
+            constants[field.id] = fitting
+        }
+        return constants
     }
 
     /// A reader for a planned file.

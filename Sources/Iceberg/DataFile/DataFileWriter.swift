@@ -98,7 +98,11 @@ public final class DataFileWriter {
         guard !spec.fields.isEmpty else { return try write(batch, 0..<batch.rowCount, partition: []) }
         let grouping = PartitionGrouping(batch, spec: spec, partitionFields: partitionFields)
         let ordered = grouping.order.map { batch.taking($0) } ?? batch
-        for group in grouping.groups { try write(ordered, group.range, partition: group.partition) }
+        for group in grouping.groups {
+            // A batch of an older schema may hold ints where the table has longs by now.
+            let tuple = zip(partitionFields, group.partition).map { $1.fitting($0.type) ?? $1 }
+            try write(ordered, group.range, partition: tuple)
+        }
     }
 
     private func write(_ batch: RecordBatch, _ rows: Range<Int>, partition: [Value]) throws {

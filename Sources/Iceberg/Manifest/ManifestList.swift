@@ -80,8 +80,7 @@ enum ManifestList {
     private static func check(_ column: AvroColumn, _ source: String) throws(FirnError) {
         switch column.fieldId {
         case 500: try column.require([.string], source: source)
-        case 501, 515, 516, 503, 512, 513, 514, 520: try column.require([.long, .int], source: source)
-        case 502, 517, 504, 505, 506: try column.require([.int], source: source)
+        case .some(501...506), .some(512...517), 520: try column.require([.long, .int], source: source)
         case 509, 518: try column.require([.boolean], source: source)
         case 510, 511, 519: try column.require([.bytes], source: source)
         default: break

@@ -51,7 +51,7 @@ struct ManifestReader {
     }
 
     /// Calls `body` with every entry until it returns false.
-    mutating func forEach(_ body: (ManifestEntry) throws -> Bool) throws {
+    mutating func readEntries(_ body: (ManifestEntry) throws -> Bool) throws {
         while var (count, records) = try file.nextBlock() {
             while count > 0 {
                 guard try body(try entry(&records)) else { return }
@@ -138,7 +138,7 @@ struct ManifestReader {
         case 135:
             var ids: [Int] = []
             while case let count = try reader.avroBlock(), count > 0 {
-                for _ in 0..<count { ids.append(Int(try reader.avroInt())) }
+                for _ in 0..<count { ids.append(Int(try reader.avroLong())) }
             }
             data.equalityIds = ids
         case 140: data.sortOrderId = Int(try reader.avroInt())
@@ -182,15 +182,17 @@ struct ManifestReader {
         return map
     }
 
-    /// The decoder relies on the types of the fields it knows.
+    /// The decoder relies on the types of the fields it knows. Ints and longs look alike in Avro, and writers mix them:
+    /// PyIceberg's equality ids are longs.
     private static func check(_ column: AvroColumn, _ schema: AvroSchema, _ source: String) throws(FirnError) {
         switch column.fieldId {
-        case 0, 134, 140: try column.require([.int], source: source)
-        case 1, 3, 4, 103, 104, 142, 144, 145: try column.require([.long, .int], source: source)
+        case 0, 1, 3, 4, 103, 104, 134, 140, 142, 144, 145:
+            try column.require([.long, .int], source: source)
         case 100, 101, 143: try column.require([.string], source: source)
         case 131: try column.require([.bytes], source: source)
         case 132: try column.require([.array(AvroType(.long)), .array(AvroType(.int))], source: source)
-        case 135: try column.require([.array(AvroType(.int))], source: source)
+        // The spec says int; PyIceberg writes long. Both have the same bytes.
+        case 135: try column.require([.array(AvroType(.int)), .array(AvroType(.long))], source: source)
         case 108, 109, 110, 137: try checkMap(column, value: [.long, .int], schema, source)
         case 125, 128: try checkMap(column, value: [.bytes], schema, source)
         default: break
@@ -201,7 +203,7 @@ struct ManifestReader {
         _ column: AvroColumn, value: [AvroType.Kind], _ schema: AvroSchema, _ source: String
     ) throws(FirnError) {
         guard case .array(let item) = column.type.kind, case .record(_, let fields) = schema.resolve(item).kind,
-            fields.count == 2, fields[0].type.kind == .int, value.contains(fields[1].type.kind)
+            fields.count == 2, [.int, .long].contains(fields[0].type.kind), value.contains(fields[1].type.kind)
         else {
             throw FirnError(
                 .corrupted, "bad_manifest", "field \"\(column.name)\" is no map from field ids",

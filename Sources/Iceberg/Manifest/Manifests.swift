@@ -4,7 +4,8 @@ import Storage
 
 /// Manifest lists and manifests, read through a store.
 public enum Manifests {
-    /// The manifests of a snapshot. Throws `.unsupported` (`inline_manifests`) for old version 1 snapshots without list.
+    /// The manifests of a snapshot. Throws `.unsupported` (`inline_manifests`) for old version 1 snapshots without
+    /// list.
     public static func list(of snapshot: Snapshot, store: any ObjectStore) throws -> [ManifestFile] {
         guard !snapshot.manifestList.isEmpty else {
             throw FirnError(
@@ -71,6 +72,6 @@ public enum Manifests {
         var reader = try ManifestReader(
             try store.get(manifest.path), manifest: manifest, partitionFields: metadata.partitionFields(of: spec),
             statistics: statistics)
-        try reader.forEach(body)
+        try reader.readEntries(body)
     }
 }

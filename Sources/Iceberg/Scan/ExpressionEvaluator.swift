@@ -13,8 +13,8 @@ public struct ExpressionEvaluator: Sendable {
 
     /// The rows that pass, ascending.
     ///
-    /// Throws `.invalidInput` (`unknown_column`) for a field id that the batch lacks, (`type_mismatch`) for a literal of
-    /// another type than the column, `.unsupported` (`repeated_column`) for a field inside a list or map.
+    /// Throws `.invalidInput` (`unknown_column`) for a field id that the batch lacks, (`type_mismatch`) for a literal
+    /// of another type than the column, `.unsupported` (`repeated_column`) for a field inside a list or map.
     public func select(_ batch: RecordBatch) throws(FirnError) -> [Int32] {
         let verdicts = try evaluate(predicate, batch)
         var rows: [Int32] = []

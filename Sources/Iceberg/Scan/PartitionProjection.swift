@@ -74,25 +74,10 @@ struct PartitionProjection {
 
     /// Nil for a literal that the column cannot hold.
     private func transformed(_ literal: Value, _ field: PartitionField, _ type: DataType) -> Value? {
-        guard literal != .null, !ValueOrder.isNaN(literal), let fitting = fit(literal, type) else { return nil }
+        guard literal != .null, !ValueOrder.isNaN(literal), let fitting = literal.fitting(type) else { return nil }
         // Hours beyond 32 bits would wrap around.
         if field.transform == .hour, Int32(exactly: Transform.hours(fitting)) == nil { return nil }
         return field.transform.apply(fitting)
-    }
-
-    /// The literal in the case of the column's type, so that hashes and tuples agree.
-    private func fit(_ literal: Value, _ type: DataType) -> Value? {
-        switch (type, literal) {
-        case (.int, .long(let v)): Int32(exactly: v).map { .int($0) }
-        case (.long, .int(let v)): .long(Int64(v))
-        case (.double, .float(let v)): .double(Double(v))
-        case (.boolean, .boolean), (.int, .int), (.long, .long), (.float, .float), (.double, .double), (.date, .date),
-            (.time, .time), (.timestamp, .timestamp), (.timestamptz, .timestamptz), (.string, .string), (.uuid, .uuid),
-            (.fixed, .binary), (.binary, .binary):
-            literal
-        case (.decimal(_, let scale), .decimal(_, let other)): scale == other ? literal : nil
-        default: nil
-        }
     }
 
     private func neighbour(_ value: Value, _ step: Int64) -> Value? {

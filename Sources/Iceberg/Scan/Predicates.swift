@@ -19,8 +19,8 @@ struct FieldStatistics {
 
 /// Decides whether any row can pass a predicate, from statistics.
 ///
-/// True means maybe; false is a proof. Comparisons with NaN are false, as IEEE 754 has it, so that values which no bound
-/// covers pass none of them.
+/// True means maybe; false is a proof. Comparisons with NaN are false, as IEEE 754 has it, so that values which no
+/// bound covers pass none of them.
 enum Pruning {
     /// `statistics` gives nil for a field of which nothing is known.
     static func mayMatch(_ predicate: Expression, _ statistics: (Int) -> FieldStatistics?) -> Bool {

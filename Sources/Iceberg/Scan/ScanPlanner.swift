@@ -95,9 +95,11 @@ public enum ScanPlanner {
             let tuplePasses = Pruning.mayMatch(projected) { id in
                 places[id].map { FieldStatistics(exactly: file.partition[$0]) }
             }
-            let matches = tuplePasses && Pruning.mayMatch(predicate) { id in
-                (types[id] ?? nil).flatMap { file.statistics(id, $0) }
-            }
+            let matches =
+                tuplePasses
+                && Pruning.mayMatch(predicate) { id in
+                    (types[id] ?? nil).flatMap { file.statistics(id, $0) }
+                }
             if matches {
                 plan.tasks.append(
                     FileScanTask(dataFile: file, sequenceNumber: entry.sequenceNumber ?? 0, spec: spec))

@@ -1,7 +1,8 @@
 import Base
 import Columnar
 
-/// Shortened bounds: a lower bound is cut, an upper bound is cut and then raised, so that neither ever excludes a value.
+/// Shortened bounds: a lower bound is cut, an upper bound is cut and then raised, so that neither ever excludes a
+/// value.
 ///
 /// Text counts code points, binary counts bytes. Spec: https://iceberg.apache.org/spec/#manifests (lower_bounds)
 public enum Truncation {

@@ -74,3 +74,23 @@ enum ValueOrder {
         return value
     }
 }
+
+extension Value {
+    /// The value in the case of a type that differs by a promotion, so that hashes and tuples agree; nil when the type
+    /// cannot hold it. Null fits every type.
+    func fitting(_ type: DataType) -> Value? {
+        switch (type, self) {
+        case (_, .null): self
+        case (.int, .long(let v)): Int32(exactly: v).map { .int($0) }
+        case (.long, .int(let v)): .long(Int64(v))
+        case (.double, .float(let v)): .double(Double(v))
+        case (.float, .double(let v)): Double(Float(v)) == v || v.isNaN ? .float(Float(v)) : nil
+        case (.boolean, .boolean), (.int, .int), (.long, .long), (.float, .float), (.double, .double), (.date, .date),
+            (.time, .time), (.timestamp, .timestamp), (.timestamptz, .timestamptz), (.string, .string), (.uuid, .uuid),
+            (.fixed, .binary), (.binary, .binary):
+            self
+        case (.decimal(_, let scale), .decimal(_, let other)): scale == other ? self : nil
+        default: nil
+        }
+    }
+}

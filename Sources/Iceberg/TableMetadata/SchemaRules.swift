@@ -84,7 +84,8 @@ enum SchemaRules {
                 throw bad("the same transform of \"\(source.name)\" occurs twice")
             }
             // A partition field shares a column's name only where it shares its values.
-            if let column = schema.field(named: field.name), column.id != field.sourceId || field.transform != .identity {
+            if let column = schema.field(named: field.name), column.id != field.sourceId || field.transform != .identity
+            {
                 throw bad("the partition field \"\(field.name)\" has the name of a column")
             }
         }

@@ -116,7 +116,7 @@ extension TableMetadata {
                     let schema = try readSchema(item.json, source: reader.source)
                     schemas.append(schema)
                     if schema.json != item.json { raw[id] = item.json }
-                } catch where error.kind == .unsupported && id != current {
+                } catch  where error.kind == .unsupported && id != current {
                     // A former schema is only needed to read former snapshots; keep its text.
                     raw[id] = item.json
                 }
@@ -137,7 +137,7 @@ extension TableMetadata {
         }
         do {
             return try Schema(json: json, source: source)
-        } catch where error.kind == .invalidInput {
+        } catch  where error.kind == .invalidInput {
             throw FirnError(.corrupted, "bad_metadata", error.message, context: ["file": source], cause: error)
         }
     }

@@ -12,11 +12,29 @@ extension TableMetadata {
                 .unsupported, "format_version", "tables of format version \(formatVersion) can only be read",
                 context: ["table": location])
         }
-        return json.serialize()
+        var out: [UInt8] = []
+        out.reserveCapacity(4096 + snapshots.count * 1024)
+        out.append(contentsOf: JSONValue.object(leadingMembers).serialize().dropLast())
+        MetadataText.list("snapshots", snapshots, to: &out) { $0.appendText(to: &$1) }
+        MetadataText.list("snapshot-log", snapshotLog, to: &out) { $0.appendText(to: &$1) }
+        for member in trailingMembers { MetadataText.append(member, to: &out) }
+        out.append(UInt8(ascii: "}"))
+        return out
     }
 
     /// The JSON form, in the version of the table.
     public var json: JSONValue {
+        let log = snapshotLog.map { entry -> JSONValue in
+            ["timestamp-ms": .integer(entry.timestampMs), "snapshot-id": .integer(entry.snapshotId)]
+        }
+        return .object(
+            leadingMembers + [
+                JSONValue.Member("snapshots", .array(snapshots.map { $0.json(formatVersion: formatVersion) })),
+                JSONValue.Member("snapshot-log", .array(log)),
+            ] + trailingMembers)
+    }
+
+    private var leadingMembers: [JSONValue.Member] {
         var members: [JSONValue.Member] = []
         func add(_ key: String, _ value: JSONValue) { members.append(JSONValue.Member(key, value)) }
         func add(_ key: String, _ value: Int) { add(key, .integer(Int64(value))) }
@@ -40,23 +58,15 @@ extension TableMetadata {
         add("current-snapshot-id", currentSnapshotId.map { .integer($0) } ?? (formatVersion > 2 ? .null : -1))
         if let nextRowId { add("next-row-id", .integer(nextRowId)) }
         add("refs", .object(refs.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, $0.value.json) }))
-        add("snapshots", .array(snapshots.map { $0.json(formatVersion: formatVersion) }))
-        for key in ["statistics", "partition-statistics"] where !preserved.contains(where: { $0.key == key }) {
-            add(key, [])
+        return members
+    }
+
+    private var trailingMembers: [JSONValue.Member] {
+        let log = metadataLog.map { entry -> JSONValue in
+            ["timestamp-ms": .integer(entry.timestampMs), "metadata-file": .string(entry.metadataFile)]
         }
-        add(
-            "snapshot-log",
-            .array(
-                snapshotLog.map {
-                    ["timestamp-ms": .integer($0.timestampMs), "snapshot-id": .integer($0.snapshotId)]
-                }))
-        add(
-            "metadata-log",
-            .array(
-                metadataLog.map {
-                    ["timestamp-ms": .integer($0.timestampMs), "metadata-file": .string($0.metadataFile)]
-                }))
-        return .object(members + preserved)
+        let absent = ["statistics", "partition-statistics"].filter { key in !preserved.contains { $0.key == key } }
+        return [JSONValue.Member("metadata-log", .array(log))] + absent.map { JSONValue.Member($0, []) } + preserved
     }
 
     /// A schema as it was read, where that says more than `Schema` can.

@@ -25,7 +25,8 @@ extension TableMetadata {
         guard let schema = schema(id: id) else {
             throw FirnError(.invalidInput, "unknown_schema", "there is no schema \(id)")
         }
-        let used = defaultSpec.fields.filter { $0.transform != .void }.map(\.sourceId)
+        let used =
+            defaultSpec.fields.filter { $0.transform != .void }.map(\.sourceId)
             + defaultSortOrder.fields.map(\.sourceId)
         for id in used where schema.field(id: id) == nil {
             throw FirnError(
@@ -97,7 +98,8 @@ extension TableMetadata {
     /// Sets and removes properties; reserved names are dropped silently, as other engines do.
     ///
     /// Throws `.invalidInput` (`property_set_and_removed`) for a key in both.
-    public mutating func setProperties(_ updates: [String: String], removing removals: [String] = []) throws(FirnError) {
+    public mutating func setProperties(_ updates: [String: String], removing removals: [String] = []) throws(FirnError)
+    {
         if let both = removals.first(where: { updates[$0] != nil }) {
             throw FirnError(.invalidInput, "property_set_and_removed", "\"\(both)\" is both set and removed")
         }
@@ -163,7 +165,9 @@ extension TableMetadata {
             snapshotLog.removeSubrange(...gap)
         }
         preserved = preserved.map { member in
-            guard Self.statisticsMembers.contains(member.key), let items = member.value.arrayValue else { return member }
+            guard Self.statisticsMembers.contains(member.key), let items = member.value.arrayValue else {
+                return member
+            }
             let kept = items.filter { item in item["snapshot-id"]?.intValue.map { !ids.contains($0) } ?? true }
             return JSONValue.Member(member.key, .array(kept))
         }
@@ -174,7 +178,9 @@ extension TableMetadata {
     /// Locations of statistics files, by snapshot.
     var statisticsFiles: [(snapshotId: Int64, path: String)] {
         preserved.filter { Self.statisticsMembers.contains($0.key) }.flatMap { $0.value.arrayValue ?? [] }.compactMap {
-            guard let id = $0["snapshot-id"]?.intValue, let path = $0["statistics-path"]?.stringValue else { return nil }
+            guard let id = $0["snapshot-id"]?.intValue, let path = $0["statistics-path"]?.stringValue else {
+                return nil
+            }
             return (id, path)
         }
     }

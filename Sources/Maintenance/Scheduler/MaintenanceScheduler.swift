@@ -202,7 +202,8 @@ public final class MaintenanceScheduler: Sendable {
     private func report(_ error: any Error, _ table: String?, _ kind: String) {
         // A table that was dropped or replaced meanwhile needs no maintenance.
         if let known = error as? FirnError, ["table_not_found", "table_replaced"].contains(known.code) { return }
-        let known = error as? FirnError
+        let known =
+            error as? FirnError
             ?? FirnError(.internal, "maintenance_failed", "maintenance failed: \(error)", cause: error)
         onEvent(.failed(table: table, kind: kind, known))
     }

@@ -24,7 +24,7 @@ struct Assembler {
 
     func column(_ plan: ReadPlan, _ context: Context) throws(FirnError) -> Column {
         switch plan {
-        case .missing(let type): return Self.nulls(type, count: context.slotCount)
+        case .missing(let type): return try Self.nulls(type, count: context.slotCount)
         case .leaf(let node, let leaf, let type):
             do throws(FirnError) {
                 return try self.leaf(node, leaf, type, context)
@@ -151,10 +151,11 @@ struct Assembler {
         let data = data(leaf)
         let (validity, nullCount) = try validity(node, leaf, context)
         guard context.slotCount - nullCount == data.present else { throw Self.inconsistent(leaf) }
-        guard data.present > 0 || nullCount == 0 else { return Self.nulls(type, count: context.slotCount) }
+        guard data.present > 0 || nullCount == 0 else { return try Self.nulls(type, count: context.slotCount) }
         if leaf.element.logicalType == .null, leaf.dataType != type {
             throw RunLengthDecoder.malformed("a column of nulls holds a value")
         }
+        if case .fixed(let width) = type { try Self.checkFixed(width, count: context.slotCount) }
         let dense = try ValueConversion.storage(data.values, leaf, as: type)
         return Column(
             type: type, rowCount: context.slotCount, validity: validity, nullCount: nullCount,
@@ -162,29 +163,43 @@ struct Assembler {
     }
 
     /// A column without a value.
-    static func nulls(_ type: DataType, count: Int) -> Column {
-        let storage: Column.Storage =
-            switch type {
-            case .boolean: .boolean(Buffer(repeating: 0, count: count))
-            case .int, .date: .int32(Buffer(repeating: 0, count: count))
-            case .long, .time, .timestamp, .timestamptz: .int64(Buffer(repeating: 0, count: count))
-            case .float: .float(Buffer(repeating: 0, count: count))
-            case .double: .double(Buffer(repeating: 0, count: count))
-            case .decimal: .decimal(Buffer(repeating: 0, count: count))
-            case .string, .binary: .bytes(offsets: Buffer(repeating: 0, count: count + 1), bytes: Buffer())
-            case .uuid: .fixed(Buffer(repeating: 0, count: count * 16), width: 16)
-            case .fixed(let width): .fixed(Buffer(repeating: 0, count: count * width), width: width)
-            case .structure(let type): .structure(type.fields.map { nulls($0.type, count: count) })
-            case .list(let type):
-                .list(offsets: Buffer(repeating: 0, count: count + 1), element: [nulls(type.element, count: 0)])
-            case .map(let type):
-                .map(
-                    offsets: Buffer(repeating: 0, count: count + 1),
-                    entries: [nulls(type.key, count: 0), nulls(type.value, count: 0)])
-            }
+    static func nulls(_ type: DataType, count: Int) throws(FirnError) -> Column {
+        let storage: Column.Storage
+        switch type {
+        case .boolean: storage = .boolean(Buffer(repeating: 0, count: count))
+        case .int, .date: storage = .int32(Buffer(repeating: 0, count: count))
+        case .long, .time, .timestamp, .timestamptz: storage = .int64(Buffer(repeating: 0, count: count))
+        case .float: storage = .float(Buffer(repeating: 0, count: count))
+        case .double: storage = .double(Buffer(repeating: 0, count: count))
+        case .decimal: storage = .decimal(Buffer(repeating: 0, count: count))
+        case .string, .binary: storage = .bytes(offsets: Buffer(repeating: 0, count: count + 1), bytes: Buffer())
+        case .uuid: storage = .fixed(Buffer(repeating: 0, count: count * 16), width: 16)
+        case .fixed(let width):
+            try checkFixed(width, count: count)
+            storage = .fixed(Buffer(repeating: 0, count: count * width), width: width)
+        case .structure(let type):
+            var children: [Column] = []
+            for field in type.fields { children.append(try nulls(field.type, count: count)) }
+            storage = .structure(children)
+        case .list(let type):
+            storage = .list(
+                offsets: Buffer(repeating: 0, count: count + 1), element: [try nulls(type.element, count: 0)])
+        case .map(let type):
+            storage = .map(
+                offsets: Buffer(repeating: 0, count: count + 1),
+                entries: [try nulls(type.key, count: 0), try nulls(type.value, count: 0)])
+        }
         return Column(
             type: type, rowCount: count, validity: count == 0 ? nil : Buffer(repeating: 0, count: count),
             nullCount: count, storage: storage)
+    }
+
+    /// A null takes its width too, so a wide type with many nulls must be bounded before it is laid out.
+    private static func checkFixed(_ width: Int, count: Int) throws(FirnError) {
+        guard width <= Int(Int32.max) / max(1, count) else {
+            throw FirnError(
+                .limitExceeded, "column_too_large", "\(count) values of \(width) bytes are more than can be read")
+        }
     }
 }
 

@@ -133,8 +133,10 @@ final class LeafWriter {
         _ stream: LevelStream, _ entries: Range<Int>, _ column: Column, _ isOptional: Bool
     ) throws(FirnError) -> (LeafValues, hasEnded: Bool) {
         guard stream.slots != nil || column.validity != nil else {
-            return (LeafValues(
-                column: column, start: stream.start + entries.lowerBound, count: entries.count, slots: nil), false)
+            return (
+                LeafValues(
+                    column: column, start: stream.start + entries.lowerBound, count: entries.count, slots: nil), false
+            )
         }
         segmentDefinition.removeAll()
         segmentDefinition.reserve(entries.count)

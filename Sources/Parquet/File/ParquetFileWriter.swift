@@ -17,7 +17,6 @@ public final class ParquetFileWriter {
     /// Small writes are gathered up to this many bytes.
     private static let sinkBytes = 1 << 20
 
-    private let schema: Schema
     private let options: ParquetWriteOptions
     private let sink: ([UInt8]) throws -> Void
     /// A schema that Parquet cannot hold is reported by the first `write`.
@@ -37,7 +36,9 @@ public final class ParquetFileWriter {
 
     /// `sink` gets the file's bytes in order and may throw.
     public init(schema: Schema, options: ParquetWriteOptions = .init(), sink: @escaping ([UInt8]) throws -> Void) {
-        self.schema = schema
+        var options = options
+        options.rowGroupRowsMax = max(1, options.rowGroupRowsMax)
+        options.pageRowsMax = max(1, options.pageRowsMax)
         self.options = options
         self.sink = sink
         do throws(FirnError) {

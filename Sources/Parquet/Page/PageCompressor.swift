@@ -13,11 +13,11 @@ final class PageCompressor {
         zstd = codec == .zstd ? Zstd.Compressor(level: level) : nil
     }
 
-    /// Calls `use` with the stored form of `body`.
+    /// The stored form of `body`.
     func compress(_ body: UnsafeRawBufferPointer) throws(FirnError) -> [UInt8] {
         switch codec {
         case .uncompressed: return Array(body)
-        case .gzip: return try Deflate.compress(Array(body), wrapping: .gzip, level: Int32(level))
+        case .gzip: return try Deflate.compress(Array(body), wrapping: .gzip, level: Int32(min(max(level, 1), 9)))
         case .zstd:
             scratch.removeAll(keepingCapacity: true)
             try zstd!.compress(body, into: &scratch)

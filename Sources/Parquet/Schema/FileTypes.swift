@@ -87,7 +87,8 @@ extension SchemaNode {
         case .leaf(let leaf):
             guard let known = leaf.dataType else {
                 throw FirnError(
-                    .unsupported, "unsupported_parquet_type", "column \"\(leaf.name)\" has a type that is not supported",
+                    .unsupported, "unsupported_parquet_type",
+                    "column \"\(leaf.name)\" has a type that is not supported",
                     context: ["file": source, "column": leaf.name])
             }
             type = known

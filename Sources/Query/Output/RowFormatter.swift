@@ -47,7 +47,11 @@ public enum Cell: Sendable {
         case .null: out.append(contentsOf: "null".utf8)
         case .integer(let value): out.append(contentsOf: String(value).utf8)
         case .real(let value):
-            if value.isFinite { out.append(contentsOf: "\(value)".utf8) } else { JSONText.appendQuoted("\(value)", into: &out) }
+            if value.isFinite {
+                out.append(contentsOf: "\(value)".utf8)
+            } else {
+                JSONText.appendQuoted("\(value)", into: &out)
+            }
         case .boolean(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
         case .text(let value): JSONText.appendQuoted(value, into: &out)
         case .json(let value): out.append(contentsOf: value.utf8)

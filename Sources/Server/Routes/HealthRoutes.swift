@@ -65,7 +65,8 @@ enum MetricsText {
         add("ingest_uncommitted_bytes", "gauge", "Memory held by those records.", backlog.bytes)
         add("ingest_memory_bytes", "gauge", "Memory reserved by the ingest path.", ingest.budget.bytesUsed)
         add("log_bytes", "gauge", "Bytes of log not yet released.", ingest.logBytes)
-        text += "# HELP firn_ack_seconds Time from request to durable acknowledgement.\n# TYPE firn_ack_seconds histogram\n"
+        text +=
+            "# HELP firn_ack_seconds Time from request to durable acknowledgement.\n# TYPE firn_ack_seconds histogram\n"
         var seen = 0
         for (index, count) in totals.ackBuckets.enumerated() {
             seen += count

@@ -59,7 +59,8 @@ struct RecordRoutes {
     static func format(_ contentType: String?) throws(FirnError) -> RecordFormat {
         let type = (contentType ?? "application/x-ndjson").split(separator: ";").first.map(String.init) ?? ""
         switch type.lowercased().filter({ $0 != " " }) {
-        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines": return .ndjson
+        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
+            return .ndjson
         case "application/json": return .json
         default:
             throw FirnError(

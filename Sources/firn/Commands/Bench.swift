@@ -45,7 +45,8 @@ struct Bench: ParsableCommand {
             let cpuBefore = server.cpuSeconds
             let outcome = try send(batches, to: server.address)
             let acknowledged = Double(clock.monotonicNanos() - start) / 1e9
-            try client.call("POST", "/v1/tables/" + workload.table.split(separator: ".").joined(separator: "/") + "/flush")
+            try client.call(
+                "POST", "/v1/tables/" + workload.table.split(separator: ".").joined(separator: "/") + "/flush")
             let cpu = server.cpuSeconds - cpuBefore
             let peak = server.peakResidentBytes
             server.stop(SIGTERM)
@@ -95,7 +96,8 @@ struct Bench: ParsableCommand {
 
         private func report(_ outcome: Sender.Outcome, cpu: Double, wall: Double, peak: Int) {
             let megabytes = Double(outcome.bytes) / 1e6
-            Console.out("""
+            Console.out(
+                """
                 workload            \(workload.rawValue): \(workload.summary), \(Human.count(outcome.records)) records, \
                 \(Human.oneDecimal(megabytes)) MB of NDJSON, \(Human.count(outcome.batches)) requests of \
                 \(Human.bytes(bodyBytes)) over \(connections) connections, log synced before each answer

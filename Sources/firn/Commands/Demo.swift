@@ -35,13 +35,18 @@ struct Demo: ParsableCommand {
         try client.call("POST", Self.path + "/flush")
 
         title("3. What arrived")
-        let totals = "SELECT count(*) AS events, count(DISTINCT id) AS ids, sum(duration_ms) AS total_ms FROM web.clicks"
+        let totals =
+            "SELECT count(*) AS events, count(DISTINCT id) AS ids, sum(duration_ms) AS total_ms FROM web.clicks"
         let before = try query(&client, totals)
         let acknowledged = Int64(outcome.records)
         guard before["events"]?.intValue == acknowledged, before["ids"]?.intValue == acknowledged else {
-            throw FirnError(.internal, "demo_lost_records", "\(acknowledged) events were acknowledged, the table has \(before.text)")
+            throw FirnError(
+                .internal, "demo_lost_records", "\(acknowledged) events were acknowledged, the table has \(before.text)"
+            )
         }
-        say("acknowledged \(Human.count(outcome.records)), in the table \(Human.count(outcome.records)): none lost, none twice")
+        say(
+            "acknowledged \(Human.count(outcome.records)), in the table \(Human.count(outcome.records)): none lost, none twice"
+        )
         _ = try query(
             &client,
             "SELECT country, count(*) AS events, avg(duration_ms) AS avg_ms FROM web.clicks GROUP BY country ORDER BY events DESC LIMIT 3"
@@ -75,7 +80,8 @@ struct Demo: ParsableCommand {
         let entries = try files.list(directory)
         guard entries.isEmpty || entries.contains(where: { $0.name == Self.marker }) else {
             throw FirnError(
-                .alreadyExists, "not_a_demo", "\(directory) is not empty and not a demo's; name another with --warehouse")
+                .alreadyExists, "not_a_demo",
+                "\(directory) is not empty and not a demo's; name another with --warehouse")
         }
         TemporaryDirectory.remove(directory)
         try files.createDirectories(directory)
@@ -185,7 +191,9 @@ struct Demo: ParsableCommand {
         say("\(binary) query --warehouse \(warehouse) \"SELECT * FROM web.clicks ORDER BY price DESC LIMIT 5\"")
         say("\(binary) query --warehouse \(warehouse) 'SELECT * FROM \"web.clicks$snapshots\"'")
         say("\(binary) inspect \(metadata.hasPrefix("file://") ? String(metadata.dropFirst(7)) : metadata)")
-        say("python3 -m venv /tmp/firn-readers && /tmp/firn-readers/bin/pip install 'pyiceberg[sql-sqlite,pyarrow]==0.12.0'")
+        say(
+            "python3 -m venv /tmp/firn-readers && /tmp/firn-readers/bin/pip install 'pyiceberg[sql-sqlite,pyarrow]==0.12.0'"
+        )
         say(
             "/tmp/firn-readers/bin/python -c \"from pyiceberg.catalog.sql import SqlCatalog; "
                 + "print(SqlCatalog('firn', uri='sqlite:///\(directory)/catalog.db').load_table('web.clicks').scan(limit=5).to_arrow())\""

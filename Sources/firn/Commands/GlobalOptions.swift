@@ -19,7 +19,8 @@ struct WarehouseOptions: ParsableArguments {
         if !create, try Environment.live.files.size(directory + "/catalog.db") == nil {
             throw FirnError(
                 .notFound, "warehouse_not_found",
-                "no warehouse at \(directory); start one with \"firn serve\" or \"firn table create\", or name it with --warehouse")
+                "no warehouse at \(directory); start one with \"firn serve\" or \"firn table create\", or name it with --warehouse"
+            )
         }
         return try Warehouse(directory: directory, environment: .live, create: create)
     }

@@ -25,7 +25,9 @@ struct IngestCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...(32 << 20)).contains(batchBytes) else { throw ValidationError("--batch-bytes must be 1 to 32 MiB") }
-        guard producer == nil || file != "-" else { throw ValidationError("--producer needs a file, not standard input") }
+        guard producer == nil || file != "-" else {
+            throw ValidationError("--producer needs a file, not standard input")
+        }
     }
 
     func run() async throws {
@@ -109,24 +111,29 @@ struct LineBatches {
     }
 
     let totalBytes: Int?
-    private let descriptor: Int32
+    /// Nil reads standard input.
+    private let file: (any File)?
     private let batchBytes: Int
     private var rest: [UInt8] = []
+    private var readBytes = 0
     private var offset = 0
     private var ended = false
 
     init(path: String?, batchBytes: Int) throws {
         self.batchBytes = batchBytes
-        guard let path else {
-            descriptor = STDIN_FILENO
-            totalBytes = nil
-            return
-        }
-        totalBytes = try Environment.live.files.size(path)
-        descriptor = Glibc.open(path, O_RDONLY)
-        guard descriptor >= 0 else {
-            throw FirnError(.notFound, "file_not_found", "cannot read \(path): \(String(cString: strerror(errno)))")
-        }
+        file = try path.map { try Environment.live.files.open($0, .read) }
+        totalBytes = try file?.size()
+    }
+
+    private mutating func readPiece() throws -> [UInt8] {
+        let room = 1 << 18
+        let piece =
+            try file?.read(at: readBytes, count: room)
+            ?? [UInt8](unsafeUninitializedCapacity: room) { space, used in
+                used = max(0, read(STDIN_FILENO, space.baseAddress, room))
+            }
+        readBytes += piece.count
+        return piece
     }
 
     mutating func next() throws -> Batch? {
@@ -137,11 +144,10 @@ struct LineBatches {
             }
             scanned = rest.count >= batchBytes ? rest.count : 0
             guard rest.count <= Limits.bodyBytesDefault else {
-                throw FirnError(.limitExceeded, "record_too_large", "a line is longer than \(Limits.bodyBytesDefault) bytes")
+                throw FirnError(
+                    .limitExceeded, "record_too_large", "a line is longer than \(Limits.bodyBytesDefault) bytes")
             }
-            let piece = [UInt8](unsafeUninitializedCapacity: 1 << 18) { room, used in
-                used = max(0, read(descriptor, room.baseAddress, 1 << 18))
-            }
+            let piece = try readPiece()
             if piece.isEmpty { ended = true } else { rest += piece }
         }
         return rest.isEmpty ? nil : cut(rest.count)
@@ -151,7 +157,8 @@ struct LineBatches {
         let bytes = Array(rest[..<count])
         rest.removeFirst(count)
         offset += count
-        let lines = bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) } + (bytes.last == UInt8(ascii: "\n") ? 0 : 1)
+        let lines =
+            bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) } + (bytes.last == UInt8(ascii: "\n") ? 0 : 1)
         return Batch(bytes: bytes, lines: lines, endOffset: offset)
     }
 }
@@ -196,7 +203,9 @@ final class ServerSink: BatchSink {
         let answer = try client.send("GET", path + "/producers/\(producer)", retry: true)
         guard answer.status != 404 else { return nil }
         guard answer.status < 400 else { throw FirnClient.problem(answer) }
-        return try JSONValue(parsing: answer.body, source: "server answer")["durable-sequence"]?.intValue.map { Int($0) }
+        return try JSONValue(parsing: answer.body, source: "server answer")["durable-sequence"]?.intValue.map {
+            Int($0)
+        }
     }
 
     func finish() async {}

@@ -74,9 +74,10 @@ struct ScheduleCommand: ParsableCommand {
             guard let action = ScheduleSpec.Action(rawValue: action) else {
                 throw ValidationError("--action must be compact or expire")
             }
+            let timing = JSONValue.Member(every == nil ? "cron" : "every", .string(every ?? cron ?? ""))
             let view = try ScheduleView.set(
-                try ScheduleSpec(parsing: every ?? cron!, action: action), paused: false, name: name,
-                table: TableIdentifier(parsing: table), in: location.open())
+                try ScheduleSpec(json: .object([timing, .init("action", .string(action.rawValue))])), paused: false,
+                name: name, table: TableIdentifier(parsing: table), in: location.open())
             try ScheduleCommand.show(view, output.format)
         }
     }
@@ -210,7 +211,8 @@ struct Rollback: ParsableCommand {
 struct CollectGarbage: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc", abstract: "Delete files that no table needs any more.",
-        discussion: "Knows them from the file ledger: expired files, and what crashed processes left. Safe at any time.")
+        discussion: "Knows them from the file ledger: expired files, and what crashed processes left. Safe at any time."
+    )
     @OptionGroup var location: WarehouseOptions
     @Flag(help: "List the files, and delete nothing.") var dryRun = false
 

@@ -63,7 +63,9 @@ struct Snapshots: ParsableCommand {
                 "total-data-files",
             ], format: output.format)
         for snapshot in metadata.snapshots {
-            func number(_ key: String) -> Cell { snapshot.summary[key].flatMap { Int64($0) }.map { .integer($0) } ?? .null }
+            func number(_ key: String) -> Cell {
+                snapshot.summary[key].flatMap { Int64($0) }.map { .integer($0) } ?? .null
+            }
             try printer.print([
                 .integer(snapshot.snapshotId),
                 .text(CivilTime.formatTimestamp(micros: snapshot.timestampMs * 1000, utc: true)),

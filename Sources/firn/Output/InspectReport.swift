@@ -15,10 +15,13 @@ struct InspectReport {
     mutating func add(_ name: String, _ value: Cell) { facts.append((name, value)) }
 
     func print(_ format: OutputFormat) throws {
-        guard format == .table else { return Console.out(json.serialize(pretty: format == .json) + [UInt8(ascii: "\n")]) }
+        guard format == .table else {
+            return Console.out(json.serialize(pretty: format == .json) + [UInt8(ascii: "\n")])
+        }
         let width = facts.map(\.name.count).max() ?? 0
         for fact in facts {
-            Console.out(fact.name + String(repeating: " ", count: width - fact.name.count + 2) + fact.value.plain + "\n")
+            Console.out(
+                fact.name + String(repeating: " ", count: width - fact.name.count + 2) + fact.value.plain + "\n")
         }
         for table in tables {
             Console.out("\n\(table.title)\n")

@@ -50,7 +50,8 @@ final class ServerProcess {
         var process: pid_t = 0
         let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, &arguments, environ)
         guard code == 0 else {
-            throw FirnError(.io, "server_start_failed", "the server cannot be started: \(String(cString: strerror(code)))")
+            throw FirnError(
+                .io, "server_start_failed", "the server cannot be started: \(String(cString: strerror(code)))")
         }
         return process
     }

@@ -80,7 +80,8 @@ struct RecordGenerator {
         let cents = abs(random(20_000)) + 100
         let price = "\(cents / 100).\(cents % 100 < 10 ? "0" : "")\(cents % 100)"
         let tags = (0..<abs(random(4))).map { _ in "\"\(pick(Self.tags))\"" }.joined(separator: ",")
-        out += """
+        out +=
+            """
             {"id":\(id),"ts":"\(time)","user_id":\(abs(random(200_000))),"session":"s-\(abs(random(1 << 30)))",\
             "path":"/\(pick(Self.sections))/\(abs(random(5000)))","country":"\(pick(Self.countries))",\
             "device":{"os":"\(pick(Self.systems))","browser":"\(pick(Self.browsers))","width":\(320 + abs(random(60)) * 40)},\
@@ -97,7 +98,8 @@ struct RecordGenerator {
         let hour = 5 + abs(random(19))
         let minute = abs(random(60))
         let delay = abs(random(12)) == 0 ? "null" : "\(abs(random(180)) - 20).0"
-        out += """
+        out +=
+            """
             {"id":\(id),"year":2013,"month":\(month),"day":\(day),"dep_time":\(hour * 100 + minute),\
             "sched_dep_time":\(hour * 100),"dep_delay":\(delay),"arr_time":\((hour + 2) % 24 * 100 + minute),\
             "sched_arr_time":\((hour + 2) % 24 * 100),"arr_delay":\(delay),"carrier":"\(pick(Self.carriers))",\
@@ -116,5 +118,7 @@ struct RecordGenerator {
     private static let tags = ["sale", "new", "returning", "newsletter", "mobile-app", "affiliate"]
     private static let carriers = ["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX"]
     private static let origins = ["EWR", "JFK", "LGA"]
-    private static let destinations = ["ORD", "ATL", "LAX", "BOS", "MCO", "CLT", "SFO", "FLL", "MIA", "DCA", "IAH", "SEA"]
+    private static let destinations = [
+        "ORD", "ATL", "LAX", "BOS", "MCO", "CLT", "SFO", "FLL", "MIA", "DCA", "IAH", "SEA",
+    ]
 }

@@ -103,7 +103,9 @@ def same_value(expected, actual) -> bool:
             key in found and same_value(value, found[key]) for key, value in expected.items()
         )
     if isinstance(expected, dict):
-        return set(expected) == set(actual) and all(same_value(v, actual[k]) for k, v in expected.items())
+        if not isinstance(actual, dict) or set(expected) != set(actual):
+            return False
+        return all(same_value(value, actual[key]) for key, value in expected.items())
     if isinstance(expected, list):
         return len(expected) == len(actual) and all(map(same_value, expected, actual))
     if isinstance(expected, uuid.UUID):
@@ -111,7 +113,8 @@ def same_value(expected, actual) -> bool:
     if isinstance(expected, bool) or isinstance(actual, bool):
         return expected is actual
     if isinstance(expected, float):
-        return expected == actual and math.copysign(1, expected) == math.copysign(1, actual)
+        same = type(actual) is float and expected == actual
+        return same and math.copysign(1, expected) == math.copysign(1, actual)
     if isinstance(expected, datetime.datetime):
         return (expected.tzinfo is None) == (actual.tzinfo is None) and expected == actual
     if isinstance(expected, decimal.Decimal):
