@@ -67,7 +67,7 @@ let testTargets: [Target] = [
     tests("IcebergTests", ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg"]),
     tests("CatalogTests", ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit", "Catalog", "TestSupport"]),
     tests("QueryTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
-    tests("IngestTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Ingest", "TestSupport"]),
+    tests("IngestTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Ingest", "TestSupport", logging]),
     tests("MaintenanceTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("ServerTests", ["Base", "Server"]),
     tests("TidyTests", ["Base"]),

@@ -9,6 +9,10 @@ enum PropertyRules {
         "write.parquet.compression-codec": "zstd",
         "write.metadata.delete-after-commit.enabled": "true",
         "write.metadata.previous-versions-max": "100",
+        // A stream commits every second; Iceberg's default of five days would keep 432,000 snapshots in every metadata
+        // file (decision 8).
+        "history.expire.max-snapshot-age-ms": "3600000",
+        "history.expire.min-snapshots-to-keep": "10",
     ]
     /// Properties that send files elsewhere.
     private static let folders = ["write.data.path", "write.metadata.path"]

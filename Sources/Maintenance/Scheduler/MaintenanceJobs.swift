@@ -93,10 +93,16 @@ public struct MaintenanceJobs: Sendable {
         let deadline = clock.monotonicNanos() + waitMs * 1_000_000
         // Every job is a holder of its own, so that two jobs of one process keep apart too.
         let holder = try warehouse.processId() + "/" + warehouse.environment.uuid().description
+        var recoveredNanos: Int64?
         while true {
             if let lease = try warehouse.acquireLease(name, owner: holder, ttlMs: leaseTtlMs) { return lease }
-            // The holder may have died.
-            try warehouse.recover()
+            let now = clock.monotonicNanos()
+            if recoveredNanos.map({ now - $0 > 1_000_000_000 }) ?? true {
+                // The holder may have died; then its lease is free at once.
+                recoveredNanos = now
+                try warehouse.recover()
+                continue
+            }
             guard clock.monotonicNanos() < deadline, !isCancelled() else {
                 throw FirnError(
                     .overloaded, "maintenance_busy", "another job is maintaining the table",

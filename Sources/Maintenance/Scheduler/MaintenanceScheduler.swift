@@ -32,7 +32,7 @@ public final class MaintenanceScheduler: Sendable {
         public var pollIntervalMs: Int64 = 1000
         public var policyIntervalMs: Int64 = 10_000
         public var garbageIntervalMs: Int64 = 60_000
-        public var expiryIntervalMs: Int64 = 3_600_000
+        public var expiryIntervalMs: Int64 = 600_000
         /// After the first failure of a table; doubles up to `failureWaitMsMax`.
         public var failureWaitMsMin: Int64 = 10_000
         public var failureWaitMsMax: Int64 = 3_600_000
