@@ -62,7 +62,8 @@ import Testing
         #expect(
             table.metadata.properties == [
                 "write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true",
-                "write.metadata.previous-versions-max": "7",
+                "write.metadata.previous-versions-max": "7", "history.expire.max-snapshot-age-ms": "3600000",
+                "history.expire.min-snapshots-to-keep": "10",
             ])
         let name = try #require(table.metadataLocation.split(separator: "/").last)
         #expect(name.hasPrefix("00000-") && name.hasSuffix(".metadata.json"))

@@ -275,7 +275,9 @@ import Testing
 
     @Test func expiresByPropertiesAndCollects() throws {
         let fixture = try WarehouseFixture()
-        try fixture.createTable(properties: ["history.expire.max-snapshot-age-ms": "60000"])
+        try fixture.createTable(properties: [
+            "history.expire.max-snapshot-age-ms": "60000", "history.expire.min-snapshots-to-keep": "1",
+        ])
         let events = Events()
         try appendFive(fixture)
         let old = try fixture.liveFiles().map(\.path)
