@@ -27,7 +27,7 @@ public struct TableDefinition: Sendable {
             throw FirnError(.invalidInput, "bad_schema", "a table needs at least one column")
         }
         // Partition, sort and identifier columns are found by id, so that the ids must be right already.
-        parsed = parsed.withFreshIds
+        parsed = parsed.numbered()
         parsed.identifierFieldIds = try Self.identifiers(identifierColumns, in: parsed) ?? parsed.identifierFieldIds
         self.identifier = identifier
         self.schema = parsed

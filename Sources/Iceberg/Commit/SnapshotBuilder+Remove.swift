@@ -4,13 +4,15 @@ import Storage
 
 extension SnapshotBuilder {
     /// The current manifests without these data files: only manifests that hold one of them are rewritten, removed
-    /// files as deleted, the others as existing.
+    /// files as deleted, the others as existing. What is rewritten goes into as few manifests as their target size
+    /// allows, so that removing many small files does not leave as many small manifests.
     ///
     /// Throws `.conflict` (`file_not_live`).
     mutating func removing(_ paths: Set<String>) throws -> ([ManifestFile], [ManifestEntry]) {
         var missing = paths
         var manifests: [ManifestFile] = []
         var removed: [ManifestEntry] = []
+        var writers: [Int: ManifestWriter] = [:]
         for manifest in current {
             guard manifest.content == .data, !missing.isEmpty else {
                 manifests.append(manifest)
@@ -26,8 +28,9 @@ extension SnapshotBuilder {
                 manifests.append(manifest)
                 continue
             }
-            manifests.append(try rewrite(manifest, &missing, &removed))
+            if let full = try rewrite(manifest, &missing, &removed, &writers) { manifests.append(full) }
         }
+        for specId in writers.keys.sorted() { manifests.append(try finish(&writers[specId]!)) }
         if let path = missing.min() {
             throw FirnError(
                 .conflict, "file_not_live", "\(missing.count) of the files to remove are not live any more",
@@ -36,11 +39,19 @@ extension SnapshotBuilder {
         return (manifests, removed)
     }
 
+    /// Moves the entries of a manifest to the writer of its spec; returns the manifest that was finished because it had
+    /// reached its size.
     private mutating func rewrite(
-        _ manifest: ManifestFile, _ missing: inout Set<String>, _ removed: inout [ManifestEntry]
-    ) throws -> ManifestFile {
+        _ manifest: ManifestFile, _ missing: inout Set<String>, _ removed: inout [ManifestEntry],
+        _ writers: inout [Int: ManifestWriter]
+    ) throws -> ManifestFile? {
         let spec = try spec(manifest.specId)
-        var writer = writer(spec)
+        var full: ManifestFile?
+        var writer = writers.removeValue(forKey: spec.specId) ?? self.writer(spec)
+        if writer.byteCount >= base.tableProperties.manifestBytesTarget {
+            full = try finish(&writer)
+            writer = self.writer(spec)
+        }
         try Manifests.read(manifest, base, .all, store) {
             guard $0.isLive else { return true }
             var entry = $0
@@ -55,7 +66,8 @@ extension SnapshotBuilder {
             try writer.append(entry)
             return true
         }
-        return try finish(&writer)
+        writers[spec.specId] = writer
+        return full
     }
 
     /// Refuses to replace files to which deletes apply that the replacement cannot know of.

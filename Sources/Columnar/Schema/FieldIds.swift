@@ -1,15 +1,13 @@
-import Columnar
-
 /// Gives a schema fresh ids: all fields of one struct first, then what is nested in them, in order.
 ///
 /// Java and PyIceberg number the same way, so a table created here has the ids a client expects.
-struct FieldIds {
-    private(set) var last: Int
+public struct FieldIds {
+    public private(set) var last: Int
     /// New ids by old ones.
-    private(set) var renumbered: [Int: Int] = [:]
+    public private(set) var renumbered: [Int: Int] = [:]
 
     /// Ids start at `last` + 1.
-    init(after last: Int) { self.last = last }
+    public init(after last: Int) { self.last = last }
 
     private mutating func next(_ old: Int) -> Int {
         last += 1
@@ -17,7 +15,7 @@ struct FieldIds {
         return last
     }
 
-    mutating func assign(_ fields: [Field]) -> [Field] {
+    public mutating func assign(_ fields: [Field]) -> [Field] {
         var output = fields
         for index in output.indices { output[index].id = next(output[index].id) }
         for index in output.indices { output[index].type = assign(output[index].type) }
@@ -39,5 +37,16 @@ struct FieldIds {
             return .map(type)
         default: return type
         }
+    }
+}
+
+extension Schema {
+    /// The same schema with the ids a new table gives its columns, from 1. Identifier fields follow theirs where the
+    /// old ids were unique.
+    public func numbered() -> Schema {
+        var ids = FieldIds(after: 0)
+        let fresh = ids.assign(fields)
+        return Schema(
+            schemaId: schemaId, fields: fresh, identifierFieldIds: identifierFieldIds.compactMap { ids.renumbered[$0] })
     }
 }
