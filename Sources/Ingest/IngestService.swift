@@ -16,10 +16,10 @@ import Synchronization
 ///
 /// One process holds a warehouse's log at a time.
 public final class IngestService: Sendable {
-    private static let tickMs = 20
-    private static let keyExpiryIntervalNanos: Int64 = 600_000_000_000
+    static let tickMs = 20
+    static let keyExpiryIntervalNanos: Int64 = 600_000_000_000
 
-    private struct Tables {
+    struct Tables {
         var byIdentifier: [TableIdentifier: TableIngestor] = [:]
         var closed = false
         /// The highest position the log thread has handed over.
@@ -31,13 +31,13 @@ public final class IngestService: Sendable {
     public let options: IngestOptions
     public let budget: MemoryBudget
     public let counters = IngestCounters()
-    private let log: WriteAheadLog
-    private let logger: Logger
-    private let decodePool: WorkerPool
-    private let flushPool: WorkerPool
-    private let tables = Mutex(Tables())
-    private let tick = Semaphore()
-    private let stopped = Semaphore()
+    let log: WriteAheadLog
+    let logger: Logger
+    let decodePool: WorkerPool
+    let flushPool: WorkerPool
+    let tables = Mutex(Tables())
+    let tick = Semaphore()
+    let stopped = Semaphore()
 
     /// Takes the warehouse's log, replays it and starts working.
     ///
@@ -108,8 +108,13 @@ public final class IngestService: Sendable {
         let handedOver = Mutex(false)
         defer { if !handedOver.withLock({ $0 }) { budget.release(reserved) } }
 
-        let ingestor = try await decodePool.run { [self] in
-            try self.ingestor(for: identifier, creatingFrom: body, format: format)
+        let ingestor: TableIngestor
+        if let known = tables.withLock({ $0.byIdentifier[identifier] }), known.isFresh {
+            ingestor = known
+        } else {
+            ingestor = try await decodePool.run { [self] in
+                try self.ingestor(for: identifier, creatingFrom: body, format: format)
+            }
         }
         if let earlier = try await settleIdentity(stamp, with: ingestor) {
             return try await answer(
@@ -147,7 +152,13 @@ public final class IngestService: Sendable {
     private func settleIdentity(_ stamp: ProducerStamp, with ingestor: TableIngestor) async throws -> StoredAnswer? {
         let deadline = warehouse.environment.clock.monotonicNanos() + 30_000_000_000
         while true {
-            let decision = try await decodePool.run { try ingestor.begin(stamp) }
+            let decision: ProducerLedger.Decision
+            if case .key = stamp {
+                // Committed keys are looked up in the catalog, which blocks.
+                decision = try await decodePool.run { try ingestor.begin(stamp) }
+            } else {
+                decision = try ingestor.begin(stamp)
+            }
             switch decision {
             case .fresh: return nil
             case .duplicate(let answer):
@@ -228,134 +239,7 @@ public final class IngestService: Sendable {
             snapshotId: snapshotId)
     }
 
-    // MARK: Tables
-
-    /// The ingestor of a table, opened on first use; looks once a second whether the catalog still agrees.
-    private func ingestor(
-        for identifier: TableIdentifier, creatingFrom body: [UInt8]? = nil, format: RecordFormat = .ndjson
-    ) throws -> TableIngestor {
-        if let known = tables.withLock({ $0.byIdentifier[identifier] }) {
-            if let error = known.conditionError(known.condition), known.condition == .fenced { throw error }
-            if known.condition == .open {
-                guard known.dueForCheck() else { return known }
-                if try isStill(known, identifier) { return known }
-            }
-            tables.withLock { if $0.byIdentifier[identifier] === known { $0.byIdentifier[identifier] = nil } }
-        }
-        let table = try TableOpener(warehouse: warehouse).open(identifier, creatingFrom: body, format: format)
-        let opened = try TableIngestor(
-            table: table, warehouse: warehouse, options: options, budget: budget, logger: logger)
-        return tables.withLock { tables in
-            if let other = tables.byIdentifier[identifier] { return other }
-            tables.byIdentifier[identifier] = opened
-            return opened
-        }
-    }
-
-    /// Compares an open ingestor with the catalog. False when its table has another name now or is gone; throws when
-    /// the catalog cannot tell, and then changes nothing.
-    private func isStill(_ known: TableIngestor, _ identifier: TableIdentifier) throws -> Bool {
-        do {
-            let table = try warehouse.loadTable(identifier)
-            if table.metadata.tableUUID == known.tableUUID {
-                known.refresh(table)
-                return true
-            }
-        } catch let error as FirnError where error.code == "table_not_found" {}
-        if try known.locate() { tables.withLock { $0.byIdentifier[known.identifier] = known } }
-        return false
-    }
-
-    /// Where a producer stands in a table; nil when it has never been seen.
-    public func producerPosition(
-        _ id: String, in identifier: TableIdentifier
-    ) throws -> (epoch: Int64, durable: Int64?, committed: Int64?)? {
-        guard let producer = try ingestor(for: identifier).producer(id) else { return nil }
-        return (producer.epoch, producer.sequence, producer.committedSequence)
-    }
-
-    /// Commits everything acknowledged for a table so far; returns the newest snapshot id this process committed.
-    @discardableResult
-    public func flush(_ identifier: TableIdentifier) async throws -> Int64? {
-        let ingestor = try await decodePool.run { [self] in try self.ingestor(for: identifier) }
-        guard let newest = ingestor.newestUncommitted else { return try await ingestor.waitCommitted(0) }
-        ingestor.requestFlush()
-        tick.signal()
-        return try await ingestor.waitCommitted(newest)
-    }
-
-    /// Commits everything acknowledged for every open table (G5).
-    public func flushAll() async throws {
-        let open = tables.withLock { Array($0.byIdentifier.keys) }
-        for identifier in open where (try? ingestor(for: identifier))?.oldestUncommitted != nil {
-            try await flush(identifier)
-        }
-    }
-
-    /// A table was dropped or renamed through this process: forget it at once.
-    public func forget(_ identifier: TableIdentifier) {
-        tables.withLock { $0.byIdentifier.removeValue(forKey: identifier) }?.close(.dropped)
-    }
-
-    /// Uncommitted rows and bytes, for metrics.
-    public var backlog: (tables: Int, rows: Int, bytes: Int) {
-        let open = tables.withLock { Array($0.byIdentifier.values) }
-        return (open.count, open.reduce(0) { $0 + $1.uncommittedRows }, open.reduce(0) { $0 + $1.uncommittedBytes })
-    }
-
-    public var logBytes: Int { log.bytesInUse }
-
-    // MARK: Flush timer
-
-    private func runTimer() {
-        let clock = warehouse.environment.clock
-        var keysForgottenNanos: Int64?
-        while true {
-            _ = tick.wait(milliseconds: Self.tickMs)
-            let now = clock.monotonicNanos()
-            if keysForgottenNanos.map({ now - $0 > Self.keyExpiryIntervalNanos }) ?? true {
-                keysForgottenNanos = now
-                forgetKeys()
-            }
-            let (open, closed, running) = tables.withLock {
-                (Array($0.byIdentifier.values), $0.closed, $0.flushesRunning)
-            }
-            let pressed = closed || budget.bytesUsed > budget.limit / 2
-            for ingestor in open where ingestor.needsFlush(pressed: pressed) { startFlush(ingestor) }
-            if closed, running == 0, open.allSatisfy({ $0.oldestUncommitted == nil || $0.condition != .open }) { break }
-        }
-        stopped.signal()
-    }
-
-    /// Idempotency keys older than their window are of no use any more.
-    private func forgetKeys() {
-        let oldest = warehouse.environment.clock.nowMs() - options.idempotencyWindowMs
-        flushPool.submit { [self] in
-            do {
-                try warehouse.forgetKeys(olderThanMs: oldest)
-            } catch {
-                logger.warning("old idempotency keys could not be removed", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-
-    private func startFlush(_ ingestor: TableIngestor) {
-        tables.withLock { $0.flushesRunning += 1 }
-        flushPool.submit { [self] in
-            let releasable = ingestor.flush()
-            if releasable { releaseLog() }
-            tables.withLock { $0.flushesRunning -= 1 }
-        }
-    }
-
-    /// Everything handed over and no longer waiting in any table is committed: the log may forget it.
-    private func releaseLog() {
-        let position = tables.withLock { tables -> UInt64 in
-            let oldest = tables.byIdentifier.values.compactMap(\.oldestUncommitted).min()
-            return min(tables.delivered, oldest.map { $0 - 1 } ?? .max)
-        }
-        log.release(through: position)
-    }
+    // MARK: Shutdown
 
     /// Stops accepting, commits what was acknowledged (waiting at most `timeoutMs`), and closes the log.
     /// What cannot be committed in time stays in the log and is replayed by the next start.

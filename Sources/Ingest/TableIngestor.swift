@@ -54,6 +54,8 @@ final class TableIngestor: Sendable {
         let continuation: CheckedContinuation<Int64?, any Error>
     }
 
+    private static let checkIntervalNanos: Int64 = 1_000_000_000
+
     let tableUUID: UUID
     private let warehouse: Warehouse
     private let options: IngestOptions
@@ -310,11 +312,17 @@ final class TableIngestor: Sendable {
         for waiter in waiters { waiter.continuation.resume(throwing: error) }
     }
 
+    /// Open, and looked up in the catalog less than a second ago.
+    var isFresh: Bool {
+        let now = now
+        return state.withLock { $0.condition == .open && now - $0.checkedNanos < Self.checkIntervalNanos }
+    }
+
     /// True once a second: time to look whether the catalog still names this table.
     func dueForCheck() -> Bool {
         let now = now
         return state.withLock { state in
-            guard now - state.checkedNanos >= 1_000_000_000, !state.flushing else { return false }
+            guard now - state.checkedNanos >= Self.checkIntervalNanos, !state.flushing else { return false }
             state.checkedNanos = now
             return true
         }
