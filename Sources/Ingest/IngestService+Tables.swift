@@ -19,9 +19,16 @@ extension IngestService {
         let opened = try TableIngestor(
             table: table, warehouse: warehouse, options: options, budget: budget, logger: logger)
         return tables.withLock { tables in
-            if let other = tables.byIdentifier[identifier] { return other }
-            tables.byIdentifier[identifier] = opened
-            return opened
+            if let other = tables.byIdentifier[identifier], other.tableUUID == opened.tableUUID { return other }
+            // One ingestor a table, whatever its name: two would commit the same stretch of the log past each other.
+            let same = tables.byIdentifier.first {
+                $0.value.tableUUID == opened.tableUUID && $0.value.condition != .dropped
+            }
+            if let same { tables.byIdentifier[same.key] = nil }
+            let chosen = same?.value ?? opened
+            chosen.refresh(table)
+            tables.byIdentifier[identifier] = chosen
+            return chosen
         }
     }
 

@@ -231,8 +231,15 @@ public final class IngestService: Sendable {
         _ stored: StoredAnswer, duplicate: Bool, from ingestor: TableIngestor, waitCommitted: Bool
     ) async throws -> IngestAnswer {
         var snapshotId: Int64?
-        if waitCommitted { snapshotId = try await ingestor.waitCommitted(stored.position) }
-        let committed = waitCommitted || ingestor.committedPosition >= stored.position
+        if waitCommitted {
+            do {
+                snapshotId = try await ingestor.waitCommitted(stored.position)
+            } catch let error where ingestor.condition != .dropped {
+                // The commit failed for now; what is durable must not be answered as an error, or it is sent again.
+                logger.notice("answered durable instead of committed", metadata: ["error": "\(error)"])
+            }
+        }
+        let committed = ingestor.committedPosition >= stored.position
         return IngestAnswer(
             accepted: stored.accepted, rejections: stored.rejections, rejectedCount: stored.rejectedCount,
             duplicate: duplicate, state: committed ? .committed : .durable, position: stored.position,

@@ -150,7 +150,8 @@ final class TableIngestor: Sendable {
     /// Asks for a flush as soon as possible, whatever the age of the batch.
     func requestFlush() { state.withLock { $0.flushWanted = true } }
 
-    /// Waits until everything up to `position` is in a snapshot; returns the newest snapshot's id.
+    /// Waits until everything up to `position` is in a snapshot; returns the newest snapshot's id. Throws what the
+    /// flush threw when that fails; it is tried again all the same.
     func waitCommitted(_ position: UInt64) async throws -> Int64? {
         try await withCheckedThrowingContinuation { continuation in
             let settled: Result<Int64?, any Error>? = state.withLock { state in
@@ -240,7 +241,9 @@ final class TableIngestor: Sendable {
 
     private func finish(_ chunks: [Chunk], mark: IngestMark, table: Table, snapshotId: Int64?) {
         let bytes = chunks.reduce(0) { $0 + $1.bytes }
-        let ready = state.withLock { state -> [Waiter] in
+        let ready = state.withLock { state -> [Waiter]? in
+            // Dropped meanwhile: `close` has let go of everything.
+            guard state.condition != .dropped else { return nil }
             state.table = table
             state.chunks.removeFirst(chunks.count)
             state.bytes -= bytes
@@ -254,6 +257,7 @@ final class TableIngestor: Sendable {
             defer { state.waiters.removeSubrange(split...) }
             return Array(state.waiters[split...])
         }
+        guard let ready else { return }
         budget.release(bytes)
         for waiter in ready { waiter.continuation.resume(returning: snapshotId) }
     }
@@ -267,13 +271,16 @@ final class TableIngestor: Sendable {
             return true
         }
         if known?.code == "table_not_found" || known?.code == "table_replaced", (try? locate()) == false { return true }
-        let failures = state.withLock { state in
+        let (failures, waiters) = state.withLock { state -> (Int, [Waiter]) in
             state.flushing = false
             state.failures += 1
             let pauseMs = min(5000, 100 << min(state.failures - 1, 6))
             state.retryAtNanos = now + Int64(pauseMs) * 1_000_000
-            return state.failures
+            defer { state.waiters = [] }
+            return (state.failures, state.waiters)
         }
+        // Whoever waits learns why; the records stay durable and are committed later.
+        for waiter in waiters { waiter.continuation.resume(throwing: error) }
         logger.warning(
             "flush failed, the log keeps the records and the flush is tried again",
             metadata: ["table": "\(identifier)", "failures": "\(failures)", "error": "\(error)"])
