@@ -10,7 +10,7 @@ DEMO_SECONDS ?= 10
 SOAK_ROUNDS ?= 200
 
 # System libraries that Firn links, and pkg-config, through which SwiftPM finds them.
-APT_LIBRARIES := libsqlite3-dev libzstd-dev zlib1g-dev pkg-config
+APT_LIBRARIES := libsqlite3-dev libzstd-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev pkg-config
 APT_PYTHON := python3 python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

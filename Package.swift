@@ -13,9 +13,15 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let modules: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CPlatform"),
-    .target(name: "Base", dependencies: ["CZstd", "CZlib", "CPlatform", logging, metrics], swiftSettings: settings),
+    .target(
+        name: "Base",
+        dependencies: ["CZstd", "CZlib", "CSnappy", "CLZ4", "CBrotli", "CPlatform", logging, metrics],
+        swiftSettings: settings),
     .target(name: "SQLiteKit", dependencies: ["Base", "CSQLite"], swiftSettings: settings),
     .target(name: "Columnar", dependencies: ["Base"], swiftSettings: settings),
     .target(name: "Storage", dependencies: ["Base"], swiftSettings: settings),
@@ -50,6 +56,12 @@ let modules: [Target] = [
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         swiftSettings: settings),
+    .executableTarget(
+        name: "ParquetTool",
+        dependencies: [
+            "Base", "Columnar", "Parquet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Base", "Columnar", "Storage"], swiftSettings: settings),
 ]
 
@@ -75,7 +87,10 @@ let testTargets: [Target] = [
 
 let package = Package(
     name: "firn",
-    products: [.executable(name: "firn", targets: ["firn"])],
+    products: [
+        .executable(name: "firn", targets: ["firn"]),
+        .executable(name: "parquet-tool", targets: ["ParquetTool"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),

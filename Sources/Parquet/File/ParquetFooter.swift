@@ -71,6 +71,8 @@ public struct ParquetFooter: Sendable {
         public var columnIndexOffset: Int?
         public var columnIndexBytes: Int?
         public var bloomFilterOffset: Int?
+        /// Header and bits; nil in files of older writers.
+        public var bloomFilterBytes: Int?
 
         public init() {}
     }

@@ -52,6 +52,7 @@ extension ParquetFooter.ColumnChunk {
             case 13:
                 for _ in 0..<(try reader.listCount(field, of: .structure)) { try readEncodingStatistics(&reader) }
             case 14: bloomFilterOffset = try reader.size(field)
+            case 15: bloomFilterBytes = try reader.size32(field)
             default: try reader.skip(field)
             }
         }
@@ -108,6 +109,8 @@ extension ParquetFooter.ColumnChunk {
                 $0.int32(3, Int32(entry.pageCount))
             }
         }
+        if let bloomFilterOffset { writer.int64(14, bloomFilterOffset) }
+        if let bloomFilterBytes { writer.int32(15, Int32(bloomFilterBytes)) }
     }
 }
 
