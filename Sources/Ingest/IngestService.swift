@@ -186,7 +186,15 @@ public final class IngestService: Sendable {
         reserved: Int, handedOver: @escaping @Sendable () -> Void
     ) async throws -> StoredAnswer {
         let decoded = try await decodePool.run { [options] in
-            try decode(body, format: format, schema: ingestor.schema, memoryBytesMax: options.memoryBytesMax)
+            let metadata = ingestor.metadata
+            // A record that can never be committed must not be acknowledged.
+            guard metadata.formatVersion == 2 else {
+                throw FirnError(
+                    .unsupported, "format_version",
+                    "tables of format version \(metadata.formatVersion) can only be read; records go into version 2")
+            }
+            return try decode(
+                body, format: format, schema: metadata.currentSchema, memoryBytesMax: options.memoryBytesMax)
         }
         guard decoded.batch.rowCount > 0 else {
             throw FirnError(

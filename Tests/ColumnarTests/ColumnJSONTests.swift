@@ -29,6 +29,8 @@ import Testing
         #expect(json(.time, .time(3_600_000_001)) == "\"01:00:00.000001\"")
         #expect(json(.timestamp, .timestamp(-1)) == "\"1969-12-31T23:59:59.999999\"")
         #expect(json(.timestamptz, .timestamptz(1_357_034_400_000_000)) == "\"2013-01-01T10:00:00Z\"")
+        #expect(json(.timestampNs, .timestampNs(-1)) == "\"1969-12-31T23:59:59.999999999\"")
+        #expect(json(.timestamptzNs, .timestamptzNs(1_357_034_400_000_000_000)) == "\"2013-01-01T10:00:00Z\"")
         #expect(json(.string, .string("a\"\\\n\u{1}ö")) == #""a\"\\\n\u0001ö""#)
         #expect(json(.binary, .binary([0, 255])) == "\"00ff\"")
         #expect(json(.fixed(2), .binary([16, 1])) == "\"1001\"")

@@ -7,14 +7,16 @@ import Testing
         let schema = try ShortSchema.parse(
             """
             a boolean, b int, c long, d float, e double, f decimal(10,2), g date, h time, i timestamp, j timestamptz,
-            k string, l uuid, m fixed(16), n binary, o fixed[4], p DECIMAL( 38 , 0 )
+            k string, l uuid, m fixed(16), n binary, o fixed[4], p DECIMAL( 38 , 0 ),
+            q timestamp_ns, r timestamptz_ns
             """)
         #expect(
             schema.fields.map(\.type) == [
                 .boolean, .int, .long, .float, .double, .decimal(precision: 10, scale: 2), .date, .time, .timestamp,
                 .timestamptz, .string, .uuid, .fixed(16), .binary, .fixed(4), .decimal(precision: 38, scale: 0),
+                .timestampNs, .timestamptzNs,
             ])
-        #expect(schema.fields.map(\.id) == Array(1...16))
+        #expect(schema.fields.map(\.id) == Array(1...18))
         #expect(schema.fields.allSatisfy { !$0.required })
     }
 

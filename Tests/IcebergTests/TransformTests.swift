@@ -15,6 +15,9 @@ import Testing
             (.decimal(128, scale: 0), 1_544_076_949), (.date(17486), -653_330_422),
             (.time(81_068_000_000), -662_762_989),
             (.timestamp(1_510_871_468_000_000), -2_047_944_441), (.timestamptz(1_510_871_468_000_001), -1_207_196_810),
+            // Nanoseconds hash as the microseconds they round down to.
+            (.timestampNs(1_510_871_468_000_000_999), -2_047_944_441),
+            (.timestamptzNs(1_510_871_468_000_001_001), -1_207_196_810),
             (.string("iceberg"), 1_210_000_089), (.string(""), 0), (.string("é"), 269_551_495),
             (.string("34"), -427_558_391), (.binary([0, 1, 2, 3]), -188_683_207),
             (.uuid(UUID("f79c3e09-677c-4bbd-a479-3f349cb785e7")!), 1_488_055_340),
@@ -40,7 +43,9 @@ import Testing
             (-86_400_000_000, -1, -1, -1, -24), (-31_536_000_000_001, -2, -13, -366, -8761),
         ] as [(Int64, Int32, Int32, Int32, Int32)])
     func timeTransforms(micros: Int64, year: Int32, month: Int32, day: Int32, hour: Int32) {
-        for value in [Value.timestamp(micros), .timestamptz(micros)] {
+        for value in [
+            Value.timestamp(micros), .timestamptz(micros), .timestampNs(micros * 1000), .timestamptzNs(micros * 1000),
+        ] {
             #expect(Transform.year.apply(value) == .int(year))
             #expect(Transform.month.apply(value) == .int(month))
             #expect(Transform.day.apply(value) == .date(day))
@@ -67,12 +72,17 @@ import Testing
         let micros: [Int64?] = [nil, 0, -1, 1_510_871_468_000_000, -31_536_000_000_001, 253_402_300_799_999_999]
         let timestamps = ColumnBuilder(.timestamptz)
         let dates = ColumnBuilder(.date)
+        let nanos = ColumnBuilder(.timestampNs)
+        for value in [nil, 0, -1, -999, -1_000, 1_510_871_468_000_000_001, Int64.min, Int64.max] {
+            nanos.append(value.map { .timestampNs($0) } ?? .null)
+        }
         for value in micros {
             timestamps.append(value.map { .timestamptz($0) } ?? .null)
             dates.append(value.map { Transform.day.apply(.timestamptz($0)) } ?? .null)
         }
         for (column, transforms) in [
             (timestamps.finish(), [Transform.identity, .year, .month, .day, .hour, .void, .bucket(7)]),
+            (nanos.finish(), [.identity, .year, .month, .day, .hour, .void, .bucket(7)]),
             (dates.finish(), [.identity, .year, .month, .day, .void, .bucket(7)]),
         ] {
             for transform in transforms {

@@ -78,18 +78,21 @@ import Testing
         #expect(schema.fields.map(\.id) == [-1, -2, -3, -4, -5, -6, -7])
         #expect(
             schema.fields.map(\.type) == [
-                .timestamp, .timestamp, .long, .decimal(precision: 20, scale: 0), .int, .time, .int,
+                .timestamp, .timestampNs, .long, .decimal(precision: 20, scale: 0), .int, .time, .int,
             ])
         #expect(
             try readAll(ForeignFiles.otherTypes, schema) == [
                 [
-                    .timestamp(1000), .timestamp(1), .long(4_294_967_295),
+                    .timestamp(1000), .timestampNs(1999), .long(4_294_967_295),
                     .decimal(18_446_744_073_709_551_615, scale: 0),
                     .int(-5), .time(1000), .null,
                 ],
-                [.null, .timestamp(-1), .long(0), .decimal(0, scale: 0), .int(5), .time(2000), .null],
+                [.null, .timestampNs(-1), .long(0), .decimal(0, scale: 0), .int(5), .time(2000), .null],
                 [.timestamp(-1000), .null, .null, .null, .null, .null, .null],
             ])
+        // A table in microseconds gets them rounded towards the past.
+        let micros = Schema(fields: [Field(id: -2, name: "t", required: false, type: .timestamp)])
+        #expect(try readAll(ForeignFiles.otherTypes, micros) == [[.timestamp(1)], [.timestamp(-1)], [.null]])
     }
 
     @Test func damagedForeignFilesDoNotTrap() throws {

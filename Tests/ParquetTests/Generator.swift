@@ -42,6 +42,8 @@ struct Generator {
         case .time: return .time(Int64(bits() % 86_400_000_000))
         case .timestamp: return .timestamp(Int64(bitPattern: bits()))
         case .timestamptz: return .timestamptz(Int64(bitPattern: bits()))
+        case .timestampNs: return .timestampNs(Int64(bitPattern: bits()))
+        case .timestamptzNs: return .timestamptzNs(Int64(bitPattern: bits()))
         case .float: return .float(Float(Int16(truncatingIfNeeded: bits())) / 8)
         case .double: return .double(Double(Int32(truncatingIfNeeded: bits())) / 8)
         case .decimal(let precision, let scale):
@@ -95,6 +97,7 @@ func rows(_ batch: RecordBatch) -> [[Value]] {
 let primitiveTypes: [DataType] = [
     .boolean, .int, .long, .float, .double, .decimal(precision: 9, scale: 2), .decimal(precision: 18, scale: 0),
     .decimal(precision: 19, scale: 4), .decimal(precision: 38, scale: 38), .date, .time, .timestamp, .timestamptz,
+    .timestampNs, .timestamptzNs,
     .string, .uuid, .fixed(3), .fixed(40), .binary,
 ]
 

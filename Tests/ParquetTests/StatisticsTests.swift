@@ -75,7 +75,8 @@ import Testing
         case (.boolean(let a), .boolean(let b)): !a && b
         case (.int(let a), .int(let b)), (.date(let a), .date(let b)): a < b
         case (.long(let a), .long(let b)), (.time(let a), .time(let b)), (.timestamp(let a), .timestamp(let b)),
-            (.timestamptz(let a), .timestamptz(let b)):
+            (.timestamptz(let a), .timestamptz(let b)), (.timestampNs(let a), .timestampNs(let b)),
+            (.timestamptzNs(let a), .timestamptzNs(let b)):
             a < b
         case (.float(let a), .float(let b)): a < b
         case (.double(let a), .double(let b)): a < b

@@ -57,6 +57,14 @@ public enum CivilTime {
         return formatDate(days: Int(days)) + "T" + formatTime(micros: rest) + (utc ? "Z" : "")
     }
 
+    /// `2017-11-16T22:31:08.123456789`, with `Z` appended when `utc`; the fraction has nine digits or is left out.
+    public static func formatTimestamp(nanos: Int64, utc: Bool) -> String {
+        let (seconds, fraction) = floorDivide(nanos, 1_000_000_000)
+        let (days, rest) = floorDivide(seconds, 86_400)
+        let text = formatDate(days: Int(days)) + "T" + formatTime(micros: rest * 1_000_000)
+        return text + (fraction == 0 ? "" : "." + pad(Int(fraction), 9)) + (utc ? "Z" : "")
+    }
+
     /// Quotient rounded towards minus infinity, and the non-negative remainder.
     @inlinable public static func floorDivide(_ value: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)

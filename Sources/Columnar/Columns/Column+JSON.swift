@@ -31,6 +31,8 @@ extension Column {
             case .time: Column.appendString(CivilTime.formatTime(micros: b[row]), into: &out)
             case .timestamp: Column.appendString(CivilTime.formatTimestamp(micros: b[row], utc: false), into: &out)
             case .timestamptz: Column.appendString(CivilTime.formatTimestamp(micros: b[row], utc: true), into: &out)
+            case .timestampNs: Column.appendString(CivilTime.formatTimestamp(nanos: b[row], utc: false), into: &out)
+            case .timestamptzNs: Column.appendString(CivilTime.formatTimestamp(nanos: b[row], utc: true), into: &out)
             default: out.append(contentsOf: String(b[row]).utf8)
             }
         case .float(let b): Column.appendNumber(b[row], into: &out)

@@ -12,6 +12,8 @@ extension Column {
             case .time: return .time(b[row])
             case .timestamp: return .timestamp(b[row])
             case .timestamptz: return .timestamptz(b[row])
+            case .timestampNs: return .timestampNs(b[row])
+            case .timestamptzNs: return .timestamptzNs(b[row])
             default: return .long(b[row])
             }
         case .float(let b): return .float(b[row])
@@ -48,7 +50,8 @@ extension ColumnBuilder {
         case (.boolean(let b), .boolean(let v)): b.append(v ? 1 : 0)
         case (.int32(let b), .int(let v)), (.int32(let b), .date(let v)): b.append(v)
         case (.int64(let b), .long(let v)), (.int64(let b), .time(let v)), (.int64(let b), .timestamp(let v)),
-            (.int64(let b), .timestamptz(let v)):
+            (.int64(let b), .timestamptz(let v)), (.int64(let b), .timestampNs(let v)),
+            (.int64(let b), .timestamptzNs(let v)):
             b.append(v)
         case (.float(let b), .float(let v)): b.append(v)
         case (.double(let b), .double(let v)): b.append(v)

@@ -12,7 +12,7 @@ public struct Column: Sendable {
         case boolean(Buffer<UInt8>)
         /// int, date.
         case int32(Buffer<Int32>)
-        /// long, time, timestamp, timestamptz.
+        /// long, time and all timestamps.
         case int64(Buffer<Int64>)
         case float(Buffer<Float>)
         case double(Buffer<Double>)

@@ -36,7 +36,8 @@ public final class ColumnBuilder {
             switch type {
             case .boolean: .boolean(Buffer(capacity: rowCapacity))
             case .int, .date: .int32(Buffer(capacity: rowCapacity))
-            case .long, .time, .timestamp, .timestamptz: .int64(Buffer(capacity: rowCapacity))
+            case .long, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
+                .int64(Buffer(capacity: rowCapacity))
             case .float: .float(Buffer(capacity: rowCapacity))
             case .double: .double(Buffer(capacity: rowCapacity))
             case .decimal: .decimal(Buffer(capacity: rowCapacity))

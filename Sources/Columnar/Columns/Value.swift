@@ -18,6 +18,10 @@ public enum Value: Hashable, Sendable {
     case timestamp(Int64)
     /// Microseconds from 1970-01-01T00:00:00Z.
     case timestamptz(Int64)
+    /// Nanoseconds from 1970-01-01T00:00:00.
+    case timestampNs(Int64)
+    /// Nanoseconds from 1970-01-01T00:00:00Z.
+    case timestamptzNs(Int64)
     case string(String)
     case uuid(UUID)
     /// fixed and binary.

@@ -19,6 +19,10 @@ public indirect enum DataType: Hashable, Sendable {
     case timestamp
     /// Microseconds from 1970-01-01T00:00:00Z.
     case timestamptz
+    /// Nanoseconds from 1970-01-01T00:00:00, without a zone. Only in tables of format version 3.
+    case timestampNs
+    /// Nanoseconds from 1970-01-01T00:00:00Z. Only in tables of format version 3.
+    case timestamptzNs
     case string
     case uuid
     case fixed(Int)
@@ -26,6 +30,26 @@ public indirect enum DataType: Hashable, Sendable {
     case structure(StructType)
     case list(ListType)
     case map(MapType)
+
+    /// True for timestamps of either unit, with or without a zone.
+    public var isTimestamp: Bool {
+        switch self {
+        case .timestamp, .timestamptz, .timestampNs, .timestamptzNs: true
+        default: false
+        }
+    }
+
+    /// True for timestamps in nanoseconds.
+    public var isNanoseconds: Bool { self == .timestampNs || self == .timestamptzNs }
+
+    /// The type in microseconds of a timestamp in nanoseconds; any other type is unchanged.
+    public var microseconds: DataType {
+        switch self {
+        case .timestampNs: .timestamp
+        case .timestamptzNs: .timestamptz
+        default: self
+        }
+    }
 
     public var isPrimitive: Bool {
         switch self {

@@ -74,6 +74,8 @@ extension DataType: CustomStringConvertible {
         case .time: "time"
         case .timestamp: "timestamp"
         case .timestamptz: "timestamptz"
+        case .timestampNs: "timestamp_ns"
+        case .timestamptzNs: "timestamptz_ns"
         case .string: "string"
         case .uuid: "uuid"
         case .fixed(let width): "fixed[\(width)]"
@@ -105,6 +107,8 @@ extension DataType: CustomStringConvertible {
         case "time": self = .time
         case "timestamp": self = .timestamp
         case "timestamptz": self = .timestamptz
+        case "timestamp_ns": self = .timestampNs
+        case "timestamptz_ns": self = .timestamptzNs
         case "string": self = .string
         case "uuid": self = .uuid
         case "binary": self = .binary

@@ -14,7 +14,7 @@ struct ShortSchemaParser {
 
     static let typeNames = [
         "boolean", "int", "long", "float", "double", "decimal(P, S)", "date", "time", "timestamp", "timestamptz",
-        "string", "uuid", "fixed(N)", "binary", "struct<…>", "list<…>", "map<…, …>",
+        "timestamp_ns", "timestamptz_ns", "string", "uuid", "fixed(N)", "binary", "struct<…>", "list<…>", "map<…, …>",
     ]
     /// What other systems call the same.
     private static let aliases = [
@@ -181,7 +181,8 @@ struct ShortSchemaParser {
 
     private static let primitives: [String: DataType] = [
         "boolean": .boolean, "int": .int, "long": .long, "float": .float, "double": .double, "date": .date,
-        "time": .time, "timestamp": .timestamp, "timestamptz": .timestamptz, "string": .string, "uuid": .uuid,
+        "time": .time, "timestamp": .timestamp, "timestamptz": .timestamptz,
+        "timestamp_ns": .timestampNs, "timestamptz_ns": .timestamptzNs, "string": .string, "uuid": .uuid,
         "binary": .binary,
     ]
 

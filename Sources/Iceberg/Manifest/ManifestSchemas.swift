@@ -114,6 +114,8 @@ public enum ManifestSchemas {
         case .time: return logical(.long, "time-micros")
         case .timestamp: return logical(.long, "timestamp-micros", [JSONValue.Member("adjust-to-utc", false)])
         case .timestamptz: return logical(.long, "timestamp-micros", [JSONValue.Member("adjust-to-utc", true)])
+        case .timestampNs: return logical(.long, "timestamp-nanos", [JSONValue.Member("adjust-to-utc", false)])
+        case .timestamptzNs: return logical(.long, "timestamp-nanos", [JSONValue.Member("adjust-to-utc", true)])
         case .string: return AvroType(.string)
         case .binary: return AvroType(.bytes)
         case .fixed(let width): return named("fixed_\(width)", width, [])

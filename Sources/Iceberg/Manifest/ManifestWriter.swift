@@ -109,7 +109,8 @@ struct ManifestWriter {
         case (.boolean, .boolean(let v)): writer.avroBoolean(v)
         case (.int, .int(let v)), (.date, .date(let v)): writer.avroInt(v)
         case (.long, .long(let v)), (.time, .time(let v)), (.timestamp, .timestamp(let v)),
-            (.timestamptz, .timestamptz(let v)):
+            (.timestamptz, .timestamptz(let v)), (.timestampNs, .timestampNs(let v)),
+            (.timestamptzNs, .timestamptzNs(let v)):
             writer.avroLong(v)
         case (.float, .float(let v)): writer.avroFloat(v)
         case (.double, .double(let v)): writer.avroDouble(v)

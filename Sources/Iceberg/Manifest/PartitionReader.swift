@@ -62,6 +62,8 @@ struct PartitionReader {
             case .time: return .time(value)
             case .timestamp: return .timestamp(value)
             case .timestamptz: return .timestamptz(value)
+            case .timestampNs: return .timestampNs(value)
+            case .timestamptzNs: return .timestamptzNs(value)
             default: return .long(value)
             }
         case .float:

@@ -73,6 +73,8 @@ extension Value {
         case .time(let v): CivilTime.formatTime(micros: v)
         case .timestamp(let v): CivilTime.formatTimestamp(micros: v, utc: false)
         case .timestamptz(let v): CivilTime.formatTimestamp(micros: v, utc: false) + "+00:00"
+        case .timestampNs(let v): CivilTime.formatTimestamp(nanos: v, utc: false)
+        case .timestamptzNs(let v): CivilTime.formatTimestamp(nanos: v, utc: false) + "+00:00"
         case .string(let v): v
         case .uuid(let v): v.description
         case .binary(let v): Base64.encode(v)

@@ -46,6 +46,8 @@ extension Transform {
         let output = Buffer<Int32>(capacity: column.rowCount)
         switch column.storage {
         case .int32(let values): for value in values.values { output.append(perDate(value)) }
+        case .int64(let values) where column.type.isNanoseconds:
+            for value in values.values { output.append(perMicros(CivilTime.floorDivide(value, 1000).quotient)) }
         case .int64(let values): for value in values.values { output.append(perMicros(value)) }
         default: preconditionFailure("\(self) of a column of type \(column.type)")
         }

@@ -23,6 +23,8 @@ extension Transform {
         case .date(let days): Int64(days)
         case .timestamp(let micros), .timestamptz(let micros):
             CivilTime.floorDivide(micros, CivilTime.microsPerDay).quotient
+        case .timestampNs(let nanos), .timestamptzNs(let nanos):
+            CivilTime.floorDivide(nanos, CivilTime.microsPerDay * 1000).quotient
         default: preconditionFailure("\(value) has no date")
         }
     }
@@ -31,6 +33,8 @@ extension Transform {
         switch value {
         case .timestamp(let micros), .timestamptz(let micros):
             CivilTime.floorDivide(micros, CivilTime.microsPerHour).quotient
+        case .timestampNs(let nanos), .timestamptzNs(let nanos):
+            CivilTime.floorDivide(nanos, CivilTime.microsPerHour * 1000).quotient
         default: preconditionFailure("\(value) has no hour")
         }
     }
@@ -50,6 +54,8 @@ extension Transform {
         switch value {
         case .int(let v), .date(let v): return long(Int64(v))
         case .long(let v), .time(let v), .timestamp(let v), .timestamptz(let v): return long(v)
+        // By microseconds, so that a widened column keeps its buckets.
+        case .timestampNs(let v), .timestamptzNs(let v): return long(CivilTime.floorDivide(v, 1000).quotient)
         case .decimal(let unscaled, _): return Murmur3.hash32(SingleValue.bigEndian(unscaled))
         case .string(let v): return Murmur3.hash32(v.utf8)
         case .uuid(let v): return Murmur3.hash32(v.bytes)

@@ -68,8 +68,8 @@ public enum Transform: Hashable, Sendable, CustomStringConvertible {
     public func accepts(_ type: DataType) -> Bool {
         switch self {
         case .identity, .void: type.isPrimitive
-        case .year, .month, .day: type == .date || type == .timestamp || type == .timestamptz
-        case .hour: type == .timestamp || type == .timestamptz
+        case .year, .month, .day: type == .date || type.isTimestamp
+        case .hour: type.isTimestamp
         case .bucket:
             switch type {
             case .boolean, .float, .double, .structure, .list, .map: false

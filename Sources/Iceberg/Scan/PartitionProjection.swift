@@ -91,6 +91,8 @@ struct PartitionProjection {
         case .date(let v): moved(v).map { .date($0) }
         case .timestamp(let v): moved(v).map { .timestamp($0) }
         case .timestamptz(let v): moved(v).map { .timestamptz($0) }
+        case .timestampNs(let v): moved(v).map { .timestampNs($0) }
+        case .timestamptzNs(let v): moved(v).map { .timestamptzNs($0) }
         case .decimal(let v, let scale): moved(v).map { .decimal($0, scale: scale) }
         default: nil
         }

@@ -17,7 +17,8 @@ enum PredicateKernels {
             return run(values.values, comparison, narrow)
         case (.int64(let values), .int(let v)): return run(values.values, comparison, Int64(v))
         case (.int64(let values), .long(let v)), (.int64(let values), .time(let v)),
-            (.int64(let values), .timestamp(let v)), (.int64(let values), .timestamptz(let v)):
+            (.int64(let values), .timestamp(let v)), (.int64(let values), .timestamptz(let v)),
+            (.int64(let values), .timestampNs(let v)), (.int64(let values), .timestamptzNs(let v)):
             return run(values.values, comparison, v)
         case (.float(let values), .float(let v)): return run(values.values, comparison, v)
         case (.float(let values), .double(let v)):

@@ -11,7 +11,9 @@ public enum SingleValue {
         switch value {
         case .boolean(let v): writer.byte(v ? 1 : 0)
         case .int(let v), .date(let v): writer.littleEndian(v)
-        case .long(let v), .time(let v), .timestamp(let v), .timestamptz(let v): writer.littleEndian(v)
+        case .long(let v), .time(let v), .timestamp(let v), .timestamptz(let v), .timestampNs(let v),
+            .timestamptzNs(let v):
+            writer.littleEndian(v)
         case .float(let v): writer.littleEndian(v.bitPattern)
         case .double(let v): writer.littleEndian(v.bitPattern)
         case .decimal(let unscaled, _): return bigEndian(unscaled)
@@ -35,6 +37,8 @@ public enum SingleValue {
         case .time: return integer(bytes, Int64.self).map { .time($0) }
         case .timestamp: return integer(bytes, Int64.self).map { .timestamp($0) }
         case .timestamptz: return integer(bytes, Int64.self).map { .timestamptz($0) }
+        case .timestampNs: return integer(bytes, Int64.self).map { .timestampNs($0) }
+        case .timestamptzNs: return integer(bytes, Int64.self).map { .timestamptzNs($0) }
         case .float: return integer(bytes, UInt32.self).map { .float(Float(bitPattern: $0)) }
         case .double:
             if bytes.count == 4 { return integer(bytes, UInt32.self).map { .double(Double(Float(bitPattern: $0))) } }

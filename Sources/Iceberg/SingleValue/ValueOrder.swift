@@ -12,7 +12,9 @@ enum ValueOrder {
         case (.boolean(let x), .boolean(let y)): return order(x ? 1 : 0, y ? 1 : 0)
         case (.date(let x), .date(let y)): return order(x, y)
         case (.time(let x), .time(let y)): return order(x, y)
-        case (.timestamp(let x), .timestamp(let y)), (.timestamptz(let x), .timestamptz(let y)): return order(x, y)
+        case (.timestamp(let x), .timestamp(let y)), (.timestamptz(let x), .timestamptz(let y)),
+            (.timestampNs(let x), .timestampNs(let y)), (.timestamptzNs(let x), .timestamptzNs(let y)):
+            return order(x, y)
         case (.string(let x), .string(let y)): return order(utf8: x, y)
         case (.uuid(let x), .uuid(let y)): return order(x, y)
         case (.binary(let x), .binary(let y)): return order(bytes: x, y)
@@ -86,7 +88,8 @@ extension Value {
         case (.double, .float(let v)): .double(Double(v))
         case (.float, .double(let v)): Double(Float(v)) == v || v.isNaN ? .float(Float(v)) : nil
         case (.boolean, .boolean), (.int, .int), (.long, .long), (.float, .float), (.double, .double), (.date, .date),
-            (.time, .time), (.timestamp, .timestamp), (.timestamptz, .timestamptz), (.string, .string), (.uuid, .uuid),
+            (.time, .time), (.timestamp, .timestamp), (.timestamptz, .timestamptz), (.timestampNs, .timestampNs),
+            (.timestamptzNs, .timestamptzNs), (.string, .string), (.uuid, .uuid),
             (.fixed, .binary), (.binary, .binary):
             self
         case (.decimal(_, let scale), .decimal(_, let other)): scale == other ? self : nil

@@ -17,6 +17,12 @@ extension TableMetadata {
         if let version = properties["format-version"], version != "2" {
             throw FirnError(.unsupported, "format_version", "only tables of format version 2 can be created")
         }
+        if let nanos = schema.allFields.first(where: { $0.field.type.isNanoseconds }) {
+            throw FirnError(
+                .unsupported, "format_version",
+                "column \"\(nanos.path)\" of type \(nanos.field.type) needs a table of format version 3; "
+                    + "\(nanos.field.type.microseconds) keeps microseconds", context: ["column": nanos.path])
+        }
         try SchemaRules.check(schema)
         try SchemaRules.check(spec, schema)
         try SchemaRules.check(sortOrder, schema)

@@ -40,7 +40,14 @@ public final class RecordDecoder: @unchecked Sendable {
     private var scratch = Buffer<UInt8>(capacity: 256)
     private var bytesPerRow = 0
 
-    public init(schema: Schema, options: DecoderOptions = DecoderOptions()) {
+    /// Throws `.unsupported` (`unsupported_type`) for a column in nanoseconds.
+    public init(schema: Schema, options: DecoderOptions = DecoderOptions()) throws(FirnError) {
+        if let field = schema.allFields.first(where: { $0.field.type.isNanoseconds }) {
+            throw FirnError(
+                .unsupported, "unsupported_type",
+                "records cannot be read into the \(field.field.type) column \(field.path)",
+                context: ["column": field.path])
+        }
         self.schema = schema
         self.options = options
         tree = DecodeTree(schema)

@@ -168,7 +168,8 @@ struct Assembler {
         switch type {
         case .boolean: storage = .boolean(Buffer(repeating: 0, count: count))
         case .int, .date: storage = .int32(Buffer(repeating: 0, count: count))
-        case .long, .time, .timestamp, .timestamptz: storage = .int64(Buffer(repeating: 0, count: count))
+        case .long, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
+            storage = .int64(Buffer(repeating: 0, count: count))
         case .float: storage = .float(Buffer(repeating: 0, count: count))
         case .double: storage = .double(Buffer(repeating: 0, count: count))
         case .decimal: storage = .decimal(Buffer(repeating: 0, count: count))

@@ -102,6 +102,8 @@ enum ColumnBounds: Sendable, Equatable {
         case .time: .time(number)
         case .timestamp: .timestamp(number)
         case .timestamptz: .timestamptz(number)
+        case .timestampNs: .timestampNs(number)
+        case .timestamptzNs: .timestamptzNs(number)
         case .decimal(_, let scale): .decimal(Int128(number), scale: scale)
         default: .long(number)
         }

@@ -18,6 +18,8 @@ enum ValueConversion {
         case (.decimal(let precision, let scale), .decimal(let wider, let wanted)):
             return scale == wanted && precision <= wider
         case (.timestamp, .timestamptz), (.timestamptz, .timestamp): return isUnannotated
+        // Files of other writers may be finer than the table: rounded down to microseconds.
+        case (.timestampNs, .timestamp), (.timestamptzNs, .timestamptz): return true
         case (.binary, .string), (.string, .binary): return true
         case (.fixed(16), .uuid), (.uuid, .fixed(16)): return true
         default: return false
@@ -35,6 +37,7 @@ enum ValueConversion {
         case (.int32(let b), .time):
             return .int64(try scale(widen(b, isSigned: true), .millis))
         case (.int64(let b), .long): return .int64(b)
+        case (.int64(let b), .timestampNs), (.int64(let b), .timestamptzNs): return .int64(b)
         case (.int64(let b), .time), (.int64(let b), .timestamp), (.int64(let b), .timestamptz):
             return .int64(try scale(b, leaf.timeUnit))
         case (.fixed(let b, 12), .timestamp), (.fixed(let b, 12), .timestamptz): return .int64(int96(b))

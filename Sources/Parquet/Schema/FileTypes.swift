@@ -4,8 +4,8 @@ import Columnar
 extension SchemaLeaf {
     /// The Iceberg type that carries this column's values, nil when there is none.
     ///
-    /// Types that only other writers produce are widened: UINT32 to long, UINT64 to decimal(20, 0), milliseconds and
-    /// nanoseconds to microseconds, INT96 to timestamp.
+    /// Types that only other writers produce are widened: UINT32 to long, UINT64 to decimal(20, 0), milliseconds to
+    /// microseconds, INT96 to timestamp; times in nanoseconds are rounded down to microseconds.
     var dataType: DataType? {
         switch element.physicalType {
         case .boolean: return .boolean
@@ -51,6 +51,7 @@ extension SchemaLeaf {
         if decimal != nil { return decimalType }
         switch (element.logicalType, element.convertedType) {
         case (.time, _), (nil, 8): return .time
+        case (.timestamp(let utc, .nanos), _): return utc ? .timestamptzNs : .timestampNs
         case (.timestamp(let utc, _), _): return utc ? .timestamptz : .timestamp
         case (nil, 9), (nil, 10): return .timestamptz
         case (.integer(_, false), _), (nil, 14): return .decimal(precision: 20, scale: 0)

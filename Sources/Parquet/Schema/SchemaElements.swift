@@ -88,6 +88,9 @@ enum SchemaElements {
             element.physicalType = .int64
             element.logicalType = .timestamp(isAdjustedToUTC: type == .timestamptz, unit: .micros)
             element.convertedType = 10
+        case .timestampNs, .timestamptzNs:
+            element.physicalType = .int64
+            element.logicalType = .timestamp(isAdjustedToUTC: type == .timestamptzNs, unit: .nanos)
         case .string:
             element.physicalType = .byteArray
             element.logicalType = .string

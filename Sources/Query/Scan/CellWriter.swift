@@ -17,6 +17,7 @@ struct CellWriter {
         case date(UnsafePointer<Int32>)
         case time(UnsafePointer<Int64>)
         case timestamp(UnsafePointer<Int64>, utc: Bool)
+        case timestampNanos(UnsafePointer<Int64>, utc: Bool)
         case text(UnsafePointer<Int32>, UnsafePointer<UInt8>)
         case blob(UnsafePointer<Int32>, UnsafePointer<UInt8>)
         case fixed(UnsafePointer<UInt8>, width: Int)
@@ -39,6 +40,8 @@ struct CellWriter {
             case .time: form = .time(b.pointer)
             case .timestamp: form = .timestamp(b.pointer, utc: false)
             case .timestamptz: form = .timestamp(b.pointer, utc: true)
+            case .timestampNs: form = .timestampNanos(b.pointer, utc: false)
+            case .timestamptzNs: form = .timestampNanos(b.pointer, utc: true)
             default: form = .int64(b.pointer)
             }
         case .float(let b): form = .float(b.pointer)
@@ -81,7 +84,7 @@ struct CellWriter {
             result.blob(UnsafeBufferPointer(start: bytes + row * width, count: width))
         case .uuid(let bytes):
             result.text(UUID(bytes: UnsafeBufferPointer(start: bytes + row * 16, count: 16)).description)
-        case .date, .time, .timestamp: writeTemporal(row, result)
+        case .date, .time, .timestamp, .timestampNanos: writeTemporal(row, result)
         case .json:
             var json: [UInt8] = []
             column.appendJSON(row: row, into: &json)
@@ -100,6 +103,8 @@ struct CellWriter {
                 count = TemporalText.write(timeMicros: micros, fraction: micros % 1_000_000 != 0, into: out)
             case .timestamp(let values, let utc):
                 count = TemporalText.write(timestampMicros: values[row], utc: utc, into: out)
+            case .timestampNanos(let values, let utc):
+                count = TemporalText.write(timestampNanos: values[row], utc: utc, into: out)
             default: preconditionFailure("not a temporal column")
             }
             result.text(UnsafeBufferPointer(start: out, count: count))

@@ -115,6 +115,8 @@ enum PushDown {
             return instant(value, unitNanos: 1000) { (0..<CivilTime.microsPerDay).contains($0) ? .time($0) : nil }
         case .timestamp: return instant(value, unitNanos: 1000) { .timestamp($0) }
         case .timestamptz: return instant(value, unitNanos: 1000) { .timestamptz($0) }
+        case .timestampNs: return instant(value, unitNanos: 1) { .timestampNs($0) }
+        case .timestamptzNs: return instant(value, unitNanos: 1) { .timestamptzNs($0) }
         case .string:
             guard case .text(let text) = value else { return nil }
             return Bound(floor: .string(text), isExact: true)

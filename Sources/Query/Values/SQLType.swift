@@ -23,7 +23,9 @@ enum SQLType {
         case .float, .double: "REAL"
         case .decimal(let precision, _): precision <= DecimalNumber.realPrecisionMax ? "REAL" : "TEXT"
         case .fixed, .binary: "BLOB"
-        case .date, .time, .timestamp, .timestamptz, .string, .uuid, .structure, .list, .map: "TEXT"
+        case .date, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs, .string, .uuid, .structure, .list,
+            .map:
+            "TEXT"
         }
     }
 
@@ -31,7 +33,7 @@ enum SQLType {
         switch type {
         case .decimal(let precision, _):
             precision <= DecimalNumber.realPrecisionMax ? nil : DecimalNumber.collation
-        case .date, .time, .timestamp, .timestamptz: TemporalText.collation
+        case .date, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs: TemporalText.collation
         default: nil
         }
     }
@@ -45,6 +47,10 @@ enum SQLType {
             let utf8 = text.utf8
             guard utf8.count >= 27, text.hasSuffix(".000000Z") else { return value }
             return .text(String(text.dropLast(8)) + "Z")
+        case (.timestampNs, .text(let text)):
+            return text.hasSuffix(".000000000") ? .text(String(text.dropLast(10))) : value
+        case (.timestamptzNs, .text(let text)):
+            return text.hasSuffix(".000000000Z") ? .text(String(text.dropLast(11)) + "Z") : value
         default: return value
         }
     }

@@ -31,6 +31,20 @@ enum TemporalText {
         return count
     }
 
+    /// Writes `nanos` since 1970-01-01T00:00:00, always with nine digits of fraction.
+    static func write(timestampNanos nanos: Int64, utc: Bool, into out: UnsafeMutablePointer<UInt8>) -> Int {
+        let (seconds, fraction) = CivilTime.floorDivide(nanos, 1_000_000_000)
+        var count = write(timestampMicros: seconds * 1_000_000, utc: false, into: out)
+        out[count] = UInt8(ascii: ".")
+        digits(Int(fraction), 9, out + count + 1)
+        count += 10
+        if utc {
+            out[count] = UInt8(ascii: "Z")
+            count += 1
+        }
+        return count
+    }
+
     static func write(days: Int, into out: UnsafeMutablePointer<UInt8>) -> Int {
         let (year, month, day) = CivilTime.date(days: days)
         guard (0...9999).contains(year) else {
