@@ -20,7 +20,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak bench build lint format clean packages swift-present venv
+.PHONY: help demo test test-swift test-python soak fuzz sanitize bench build lint format clean packages swift-present venv
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,19 @@ test-python: build venv ## The binary from outside, checked with PyIceberg, Duck
 
 soak: build venv ## Rounds of kill -9 with a full account (SOAK_ROUNDS=200)
 	cd Tests/python && FIRN_SOAK_ROUNDS=$(SOAK_ROUNDS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -s test_soak.py
+
+FUZZ_SECONDS ?= 60
+FUZZ := $(CACHE)/fuzz
+# Coverage needs both sanitizers in one flag and a debug build; the canary proves that there is feedback.
+fuzz: packages swift-present ## Coverage-guided fuzzing of the Parquet module, FUZZ_SECONDS=60 a target
+	FIRN_FUZZ=1 $(SWIFT) build -Xswiftc -O --sanitize=fuzzer --sanitize=address \
+	    -Xswiftc -sanitize=fuzzer,address --scratch-path $(FUZZ)/build --product Fuzz
+	Fuzz/run $(FUZZ) $(FUZZ_SECONDS)
+
+sanitize: packages swift-present ## The Parquet tests under the address and the thread sanitizer
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path $(CACHE)/asan \
+	    --filter 'ParquetTests|ColumnarTests|BaseTests'
+	$(SWIFT) test --sanitize=thread --scratch-path $(CACHE)/tsan --filter ParquetTests
 
 bench: build ## Acknowledged MB/s per core and p99 acknowledgement time
 	$(FIRN) bench ingest --workload clicks

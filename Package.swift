@@ -85,6 +85,16 @@ let testTargets: [Target] = [
     tests("TidyTests", ["Base"]),
 ]
 
+/// libFuzzer needs a sanitized build of its own: `make fuzz` asks for it.
+let fuzzTargets: [Target] =
+    Context.environment["FIRN_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Parquet"], path: "Fuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let package = Package(
     name: "firn",
     products: [
@@ -97,6 +107,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
-    targets: modules + testTargets,
+    targets: modules + testTargets + fuzzTargets,
     swiftLanguageModes: [.v6]
 )

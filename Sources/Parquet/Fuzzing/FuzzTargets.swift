@@ -1,0 +1,205 @@
+import Base
+import Columnar
+
+/// Everything in this module that meets bytes nobody vouches for, each as a function of those bytes.
+///
+/// A target returns for every input; a trap, a sanitizer's report, a hang or an allocation out of proportion is a bug.
+/// The unit tests run each target on its kept inputs and on mutations of them; `make fuzz` runs it under libFuzzer.
+package enum FuzzTargets {
+    package struct Target: Sendable {
+        package let name: String
+        package let run: @Sendable (UnsafeRawBufferPointer) -> Void
+    }
+
+    /// The one list.
+    package static let all: [Target] = [
+        Target(name: "footer") { input in tolerate { try footer(input) } },
+        Target(name: "page-header") { input in tolerate { try pageHeader(input) } },
+        Target(name: "file") { input in tolerate { try file(input) } },
+        Target(name: "chunk") { input in tolerate { try chunk(input) } },
+        Target(name: "run-length") { input in tolerate { try runLength(input) } },
+        Target(name: "plain") { input in tolerate { try plain(input) } },
+        Target(name: "codec") { input in tolerate { try codec(input) } },
+        Target(name: "write-read") { input in tolerate { try writeRead(input) } },
+    ]
+
+    package static func target(_ name: String) -> Target? { all.first { $0.name == name } }
+
+    /// Typed errors are the expected answer to damage; `.internal` would be our own fault.
+    private static func tolerate(_ body: () throws -> Void) {
+        do { try body() } catch let error as FirnError {
+            precondition(error.kind != .internal, "an internal error: \(error)")
+        } catch { preconditionFailure("an untyped error: \(error)") }
+    }
+
+    /// What we wrote ourselves must be readable.
+    static func must<T>(_ body: () throws(FirnError) -> T) -> T {
+        do throws(FirnError) { return try body() } catch { preconditionFailure("our own bytes are refused: \(error)") }
+    }
+
+    // MARK: Metadata
+
+    /// A footer that parses is written and parsed again to the same bytes.
+    private static func footer(_ input: UnsafeRawBufferPointer) throws {
+        var reader = CompactReader(Array(input), range: 0..<input.count, source: "fuzz", base: 0)
+        let footer = try ParquetFooter(thrift: &reader)
+        _ = try? SchemaTree.build(footer.schema, source: "fuzz")
+        let once = footer.serialize()
+        var again = CompactReader(once, range: 0..<once.count, source: "fuzz", base: 0)
+        let twice = must { () throws(FirnError) in try ParquetFooter(thrift: &again).serialize() }
+        precondition(twice == once, "a footer changes when it is written twice")
+    }
+
+    private static func pageHeader(_ input: UnsafeRawBufferPointer) throws {
+        var reader = CompactReader(Array(input), range: 0..<input.count, source: "fuzz", base: 0)
+        _ = try PageHeader(thrift: &reader)
+    }
+
+    // MARK: Files
+
+    private static func file(_ input: UnsafeRawBufferPointer) throws {
+        try readAll(
+            ParquetFileReader(fileBytes: input.count, source: "fuzz") {
+                Array(UnsafeRawBufferPointer(rebasing: input[$0]))
+            }
+        )
+    }
+
+    private static func readAll(_ reader: ParquetFileReader) throws {
+        let schema = try reader.fileSchema()
+        for group in 0..<min(reader.rowGroupCount, 4) {
+            for field in schema.allFields { _ = reader.statistics(rowGroup: group, fieldId: field.field.id) }
+            let batch = try reader.readRowGroup(group, projection: schema)
+            var text: [UInt8] = []
+            for row in stride(from: 0, to: batch.rowCount, by: max(1, batch.rowCount / 64)) {
+                batch.appendJSON(row: row, into: &text)
+            }
+        }
+    }
+
+    /// The pages of one column whose type, codec and counts come from the first bytes.
+    private static func chunk(_ input: UnsafeRawBufferPointer) throws {
+        guard input.count > 4 else { return }
+        var element = ParquetFooter.SchemaElement(name: "c")
+        element.physicalType = ParquetPhysicalType(rawValue: Int32(input[0] & 7))
+        element.typeLength = Int(input[0] >> 3)
+        element.repetition = ParquetFooter.Repetition(rawValue: Int32(input[1] % 3))
+        var root = ParquetFooter.SchemaElement(name: "root")
+        root.childCount = 1
+        var column = ParquetFooter.ColumnChunk()
+        column.physicalType = element.physicalType ?? .boolean
+        column.codec = ParquetCodec(rawValue: Int32(input[1] >> 2) % 8) ?? .uncompressed
+        column.valueCount = Int(input[2])
+        column.dataPageOffset = 4
+        column.compressedBytes = input.count - 4
+        column.uncompressedBytes = column.compressedBytes
+        var group = ParquetFooter.RowGroup()
+        group.columns = [column]
+        group.rowCount = Int(input[3])
+        var footer = ParquetFooter()
+        footer.schema = [root, element]
+        footer.rowGroups = [group]
+        footer.rowCount = group.rowCount
+        try readAll(
+            ParquetFileReader(footer: footer, fileBytes: input.count, source: "fuzz") {
+                Array(UnsafeRawBufferPointer(rebasing: input[$0]))
+            })
+    }
+
+    // MARK: Encodings
+
+    /// The first byte is the width, the next two the count.
+    private static func runLength(_ input: UnsafeRawBufferPointer) throws {
+        guard let (width, count, region) = parameters(input) else { return }
+        let values = Buffer<UInt32>(capacity: count)
+        try RunLengthDecoder.decode(region, width: width % 33, count: count, into: values.pointer)
+        values.commit(count)
+        guard width % 33 > 0 else { return }
+        let encoded = Buffer<UInt8>()
+        RunLengthEncoder.encode(UnsafePointer(values.pointer), count: count, width: width % 33, into: encoded)
+        let again = Buffer<UInt32>(capacity: count)
+        must { () throws(FirnError) in
+            try RunLengthDecoder.decode(
+                UnsafeRawBufferPointer(encoded.values), width: width % 33, count: count, into: again.pointer)
+        }
+        again.commit(count)
+        precondition(values.array == again.array, "runs change when they are encoded again")
+    }
+
+    private static func plain(_ input: UnsafeRawBufferPointer) throws {
+        guard let (kind, count, region) = parameters(input) else { return }
+        try values(kind).appendPlain(region, count: count)
+    }
+
+    static func parameters(_ input: UnsafeRawBufferPointer) -> (Int, Int, UnsafeRawBufferPointer)? {
+        guard input.count >= 3 else { return nil }
+        let region = UnsafeRawBufferPointer(rebasing: input[3...])
+        return (Int(input[0]), Int(input[1]) | Int(input[2]) << 8, region)
+    }
+
+    /// Values of a physical type chosen by a number.
+    static func values(_ kind: Int) throws -> PhysicalValues {
+        var element = ParquetFooter.SchemaElement(name: "c")
+        element.physicalType = ParquetPhysicalType(rawValue: Int32(kind & 7))
+        element.typeLength = kind >> 3 + 1
+        return try PhysicalValues(element)
+    }
+
+    private static func codec(_ input: UnsafeRawBufferPointer) throws {
+        guard let (number, count, region) = parameters(input), let codec = ParquetCodec(rawValue: Int32(number % 8))
+        else { return }
+        let out = Buffer<UInt8>()
+        try PageDecompressor().decompress(codec, region, into: out, count: count)
+        precondition(out.count == count, "a page has another size than asked for")
+    }
+
+    // MARK: Writing
+
+    /// Rows made from the input are written with options made from the input, and must come back the same.
+    private static func writeRead(_ input: UnsafeRawBufferPointer) throws {
+        guard input.count > 8 else { return }
+        let schema = Schema(fields: [
+            Field(id: 1, name: "n", required: true, type: .long),
+            Field(id: 2, name: "t", required: false, type: .string),
+            Field(
+                id: 3, name: "l", required: false,
+                type: .list(ListType(elementId: 4, element: .double, elementRequired: false))),
+        ])
+        var options = ParquetWriteOptions()
+        options.codec = [.zstd, .gzip, .uncompressed][Int(input[0]) % 3]
+        options.pageRowsMax = 1 + Int(input[1])
+        options.rowGroupRowsMax = 1 + Int(input[2])
+        options.dictionaryBytesMax = Int(input[3]) * 16
+        let builders = schema.fields.map { ColumnBuilder($0.type) }
+        let rows = min(2000, input.count - 4)
+        for row in 0..<rows {
+            let byte = input[4 + row]
+            builders[0].append(.long(Int64(byte) << Int64(byte & 63)))
+            let text = String(decoding: input[(4 + row)..<min(input.count, 4 + row + Int(byte & 15))], as: UTF8.self)
+            builders[1].append(byte & 3 == 0 ? .null : .string(text))
+            let item: Value = byte & 4 == 0 ? .null : .double(Double(bitPattern: UInt64(byte) << 55))
+            builders[2].append(byte & 24 == 0 ? .null : .list([Value](repeating: item, count: Int(byte & 3))))
+        }
+        let batch = RecordBatch(schema: schema, columns: builders.map { $0.finish() }, rowCount: rows)
+        var bytes: [UInt8] = []
+        let writer = ParquetFileWriter(schema: schema, options: options) { bytes += $0 }
+        try writer.write(batch)
+        let summary = try writer.close()
+        precondition(summary.fileBytes == bytes.count, "the writer miscounts its bytes")
+        let reader = try ParquetFileReader(fileBytes: bytes.count, source: "fuzz") { Array(bytes[$0]) }
+        var row = 0
+        for group in 0..<reader.rowGroupCount {
+            let back = try reader.readRowGroup(group, projection: schema)
+            for index in 0..<back.rowCount {
+                for (column, original) in zip(back.columns, batch.columns) {
+                    var (a, b): ([UInt8], [UInt8]) = ([], [])
+                    column.appendJSON(row: index, into: &a)
+                    original.appendJSON(row: row, into: &b)
+                    precondition(a == b, "row \(row) changes when it is written and read")
+                }
+                row += 1
+            }
+        }
+        precondition(row == rows, "\(rows) rows were written, \(row) read")
+    }
+}
