@@ -10,6 +10,17 @@ public enum Deflate {
     }
 
     public static func compress(_ input: [UInt8], wrapping: Wrapping, level: Int32 = 6) throws(FirnError) -> [UInt8] {
+        var output: [UInt8] = []
+        do {
+            try input.withUnsafeBytes { try compress($0, wrapping: wrapping, level: level, into: &output) }
+        } catch { throw error as! FirnError }
+        return output
+    }
+
+    /// Appends one stream (for gzip: one member) to `output`.
+    public static func compress(
+        _ input: UnsafeRawBufferPointer, wrapping: Wrapping, level: Int32 = 6, into output: inout [UInt8]
+    ) throws(FirnError) {
         var stream = z_stream()
         let opened = deflateInit2_(
             &stream, level, Z_DEFLATED, wrapping.rawValue, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
@@ -18,21 +29,57 @@ public enum Deflate {
             throw FirnError(.internal, "deflate_failed", "zlib could not start: code \(opened)")
         }
         defer { deflateEnd(&stream) }
-        var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(input.count))))
-        let code = input.withUnsafeBufferPointer { source in
-            output.withUnsafeMutableBufferPointer { sink in
-                stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress)
-                stream.avail_in = UInt32(source.count)
-                stream.next_out = sink.baseAddress
-                stream.avail_out = UInt32(sink.count)
-                return deflate(&stream, Z_FINISH)
+        let bound = Int(deflateBound(&stream, UInt(input.count)))
+        guard bound <= Int(UInt32.max) else {
+            throw FirnError(.limitExceeded, "deflate_too_large", "\(input.count) bytes are too many to deflate at once")
+        }
+        try output.appendCompressed(bound: bound) { target throws(FirnError) in
+            stream.next_in = UnsafeMutablePointer(mutating: input.assumingMemoryBound(to: UInt8.self).baseAddress)
+            stream.avail_in = UInt32(input.count)
+            stream.next_out = target.assumingMemoryBound(to: UInt8.self).baseAddress
+            stream.avail_out = UInt32(target.count)
+            let code = deflate(&stream, Z_FINISH)
+            guard code == Z_STREAM_END else {
+                throw FirnError(.internal, "deflate_failed", "zlib stopped with code \(code)")
             }
+            return Int(stream.total_out)
         }
-        guard code == Z_STREAM_END else {
-            throw FirnError(.internal, "deflate_failed", "zlib stopped with code \(code)")
+    }
+
+    /// Inflates `input` into exactly `output.count` bytes; gzip may have several members.
+    ///
+    /// Throws `.corrupted` (`bad_deflate`) for damaged data and for any other length.
+    public static func decompress(
+        _ input: UnsafeRawBufferPointer, wrapping: Wrapping, into output: UnsafeMutableRawBufferPointer
+    ) throws(FirnError) {
+        guard input.count <= Int(UInt32.max), output.count <= Int(UInt32.max) else {
+            throw FirnError(
+                .limitExceeded, "deflate_too_large", "\(output.count) bytes are too many to inflate at once")
         }
-        output.removeLast(output.count - Int(stream.total_out))
-        return output
+        var stream = z_stream()
+        let opened = inflateInit2_(&stream, wrapping.rawValue, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        guard opened == Z_OK else {
+            throw FirnError(.internal, "inflate_failed", "zlib could not start: code \(opened)")
+        }
+        defer { inflateEnd(&stream) }
+        // zlib takes no null pointer for its output, not even for no bytes.
+        var none: UInt8 = 0
+        let code = withUnsafeMutablePointer(to: &none) { spare in
+            stream.next_in = UnsafeMutablePointer(mutating: input.assumingMemoryBound(to: UInt8.self).baseAddress)
+            stream.avail_in = UInt32(input.count)
+            stream.next_out = output.assumingMemoryBound(to: UInt8.self).baseAddress ?? spare
+            stream.avail_out = UInt32(output.count)
+            var code = inflate(&stream, Z_FINISH)
+            while code == Z_STREAM_END, wrapping == .gzip, stream.avail_in > 0 {
+                inflateReset(&stream)
+                code = inflate(&stream, Z_FINISH)
+            }
+            return code
+        }
+        guard code == Z_STREAM_END, stream.avail_out == 0 else {
+            throw FirnError(
+                .corrupted, "bad_deflate", "compressed data is damaged, or does not hold \(output.count) bytes")
+        }
     }
 
     /// Inflates the whole input; never holds more than `limit` bytes of output.
