@@ -55,6 +55,32 @@ enum PhysicalValues {
         }
     }
 
+    private static let deltaBinaryPacked = ParquetEncoding(rawValue: 5)
+    private static let deltaLengthByteArray = ParquetEncoding(rawValue: 6)
+    private static let deltaByteArray = ParquetEncoding(rawValue: 7)
+    private static let byteStreamSplit = ParquetEncoding(rawValue: 9)
+
+    /// Appends `count` values in any encoding that needs no dictionary.
+    ///
+    /// Throws `.corrupted` for damaged bytes and for an encoding that the physical type does not have, `.unsupported`
+    /// (`parquet_encoding`) for an encoding unknown here.
+    func append(
+        _ region: UnsafeRawBufferPointer, _ encoding: ParquetEncoding, count: Int
+    ) throws(FirnError) {
+        switch encoding {
+        case .plain: try appendPlain(region, count: count)
+        case .rle: try appendRunLengths(region, count: count)
+        case Self.deltaBinaryPacked: try appendDifferences(region, count: count)
+        case Self.deltaLengthByteArray:
+            guard case .bytes(let offsets, let bytes) = self else { throw Self.misplaced(encoding) }
+            try DeltaLengthByteArray.decode(region, count: count, offsets: offsets, bytes: bytes)
+        case Self.deltaByteArray: try appendPrefixed(region, count: count)
+        case Self.byteStreamSplit: try appendSplit(region, count: count)
+        default:
+            throw FirnError(.unsupported, "parquet_encoding", "the encoding \(encoding) is not supported")
+        }
+    }
+
     // MARK: PLAIN
 
     /// Appends `count` values in PLAIN encoding; bytes after them are ignored.
@@ -100,8 +126,8 @@ enum PhysicalValues {
     ) throws(FirnError) {
         guard count <= region.count / 4 else { throw short() }
         guard count > 0, let source = region.baseAddress else { return }
-        try checkRoom(bytes.count, region.count)
-        bytes.reserve(region.count + 16)
+        try ByteRoom.check(bytes.count, region.count)
+        bytes.reserve(region.count + 32)
         offsets.reserve(count)
         let target = UnsafeMutableRawPointer(bytes.pointer)
         let ends = offsets.pointer + offsets.count
@@ -112,8 +138,8 @@ enum PhysicalValues {
             let length = Int(UInt32(littleEndian: source.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
             at &+= 4
             guard length <= region.count &- at else { throw short() }
-            if region.count &- at >= 16 {
-                ShortCopy.copy(target + filled, source + at, length)
+            if region.count &- at >= 32 {
+                ShortCopy.copyWide(target + filled, source + at, length)
             } else {
                 memcpy(target + filled, source + at, length)
             }
@@ -125,91 +151,68 @@ enum PhysicalValues {
         offsets.commit(count)
     }
 
-    private static func checkRoom(_ held: Int, _ extra: Int) throws(FirnError) {
-        guard held + extra <= Int(Int32.max) else {
-            throw FirnError(.limitExceeded, "column_too_large", "a column chunk unfolds to more than 2 GiB of bytes")
-        }
-    }
-
     // MARK: Dictionary
+
+    /// Appends the dictionary's values at the indices of a page: a byte of bit width, then runs.
+    ///
+    /// Throws `.corrupted` for damaged runs and for an index outside the dictionary.
+    func appendIndexed(
+        _ dictionary: PhysicalValues, _ region: UnsafeRawBufferPointer, count: Int
+    ) throws(FirnError) {
+        try gather(dictionary, .runs(region), count)
+    }
 
     /// Appends the dictionary's values at `indices`. Throws `.corrupted` for an index outside the dictionary.
     func appendGathered(
         _ dictionary: PhysicalValues, _ indices: UnsafePointer<UInt32>, count: Int
     ) throws(FirnError) {
-        var greatest: UInt32 = 0
-        for position in 0..<count { greatest = max(greatest, indices[position]) }
-        guard count == 0 || Int(greatest) < dictionary.count else {
-            throw RunLengthDecoder.malformed("index \(greatest) into a dictionary of \(dictionary.count) values")
-        }
+        try gather(dictionary, .indices(indices), count)
+    }
+
+    private enum Indices {
+        case runs(UnsafeRawBufferPointer)
+        case indices(UnsafePointer<UInt32>)
+    }
+
+    private func gather(_ dictionary: PhysicalValues, _ indices: Indices, _ count: Int) throws(FirnError) {
         switch (self, dictionary) {
-        case (.boolean(let out), .boolean(let from)): Self.gather(from, indices, count, out)
-        case (.int32(let out), .int32(let from)): Self.gather(from, indices, count, out)
-        case (.int64(let out), .int64(let from)): Self.gather(from, indices, count, out)
-        case (.float(let out), .float(let from)): Self.gather(from, indices, count, out)
-        case (.double(let out), .double(let from)): Self.gather(from, indices, count, out)
+        case (.boolean(let out), .boolean(let from)): try Self.words(from, indices, count, out)
+        case (.int32(let out), .int32(let from)): try Self.words(from, indices, count, out)
+        case (.int64(let out), .int64(let from)): try Self.words(from, indices, count, out)
+        case (.float(let out), .float(let from)): try Self.words(from, indices, count, out)
+        case (.double(let out), .double(let from)): try Self.words(from, indices, count, out)
         case (.bytes(let offsets, let bytes), .bytes(let fromOffsets, let from)):
-            try Self.gatherBytes(fromOffsets, from, indices, count, offsets, bytes)
+            var target = ByteGather((fromOffsets, from), to: offsets, bytes, count: count)
+            try Self.append(indices, count, to: &target)
         case (.fixed(let out, let width), .fixed(let from, _)):
-            try Self.checkRoom(out.count, count * width)
-            out.reserve(count * width)
-            let target = out.pointer + out.count
-            for position in 0..<count {
-                (target + position * width).update(from: from.pointer + Int(indices[position]) * width, count: width)
-            }
-            out.commit(count * width)
+            var target = try FixedGather(from, width: width, to: out, count: count)
+            try Self.append(indices, count, to: &target)
         default: preconditionFailure("a dictionary of another type")
         }
     }
 
-    @inline(__always)
-    private static func gather<T: BitwiseCopyable>(
-        _ from: Buffer<T>, _ indices: UnsafePointer<UInt32>, _ count: Int, _ out: Buffer<T>
-    ) {
-        out.reserve(count)
-        let target = out.pointer + out.count
-        let source = from.pointer
-        for position in 0..<count { target[position] = source[Int(indices[position])] }
-        out.commit(count)
+    private static func words<T: BitwiseCopyable>(
+        _ from: Buffer<T>, _ indices: Indices, _ count: Int, _ out: Buffer<T>
+    ) throws(FirnError) {
+        var target = WordGather(from, to: out, count: count)
+        try append(indices, count, to: &target)
     }
 
-    private static func gatherBytes(
-        _ fromOffsets: Buffer<Int32>, _ from: Buffer<UInt8>, _ indices: UnsafePointer<UInt32>, _ count: Int,
-        _ offsets: Buffer<Int32>, _ bytes: Buffer<UInt8>
+    @inline(__always)
+    private static func append<Target: GatherTarget>(
+        _ indices: Indices, _ count: Int, to target: inout Target
     ) throws(FirnError) {
-        let starts = fromOffsets.pointer
-        var total = 0
-        for position in 0..<count {
-            let index = Int(indices[position])
-            total &+= Int(starts[index &+ 1] &- starts[index])
+        switch indices {
+        case .runs(let region): try DictionaryGather.append(region, count: count, to: &target)
+        case .indices(let indices): try DictionaryGather.append(indices, count: count, to: &target)
         }
-        try checkRoom(bytes.count, total)
-        // Short strings are copied 16 bytes at a time, past their end.
-        bytes.reserve(total + 16)
-        offsets.reserve(count)
-        let source = UnsafeRawPointer(from.pointer)
-        let target = UnsafeMutableRawPointer(bytes.pointer)
-        let ends = offsets.pointer + offsets.count
-        var filled = bytes.count
-        for position in 0..<count {
-            let index = Int(indices[position])
-            let low = Int(starts[index])
-            let length = Int(starts[index &+ 1]) &- low
-            ShortCopy.copy(target + filled, source + low, length)
-            filled &+= length
-            ends[position] = Int32(truncatingIfNeeded: filled)
-        }
-        bytes.commit(filled - bytes.count)
-        offsets.commit(count)
     }
 
     // MARK: RLE
 
     /// Appends booleans in RLE encoding, which has a 4-byte length first.
     func appendRunLengths(_ region: UnsafeRawBufferPointer, count: Int) throws(FirnError) {
-        guard case .boolean(let out) = self else {
-            throw RunLengthDecoder.malformed("RLE values in a column that is not boolean")
-        }
+        guard case .boolean(let out) = self else { throw Self.misplaced(.rle) }
         if count == 0 { return }
         guard region.count >= 4 else { throw Self.short() }
         let length = Int(UInt32(littleEndian: region.loadUnaligned(as: UInt32.self)))
@@ -219,5 +222,54 @@ enum PhysicalValues {
             UnsafeRawBufferPointer(rebasing: region[4..<4 + length]), width: 1, count: count,
             into: out.pointer + out.count)
         out.commit(count)
+    }
+
+    // MARK: Differences and split streams
+
+    private func appendDifferences(_ region: UnsafeRawBufferPointer, count: Int) throws(FirnError) {
+        switch self {
+        case .int32(let b): _ = try DeltaBinaryPacked.decode(region, count: count, into: b)
+        case .int64(let b): _ = try DeltaBinaryPacked.decode(region, count: count, into: b)
+        default: throw Self.misplaced(Self.deltaBinaryPacked)
+        }
+    }
+
+    private func appendPrefixed(_ region: UnsafeRawBufferPointer, count: Int) throws(FirnError) {
+        switch self {
+        case .bytes(let offsets, let bytes):
+            try DeltaByteArray.decode(region, count: count, offsets: offsets, bytes: bytes)
+        case .fixed(let bytes, let width):
+            try DeltaByteArray.decode(region, count: count, width: width, bytes: bytes)
+        default: throw Self.misplaced(Self.deltaByteArray)
+        }
+    }
+
+    private func appendSplit(_ region: UnsafeRawBufferPointer, count: Int) throws(FirnError) {
+        switch self {
+        case .int32(let b): try Self.join(region, count, b)
+        case .int64(let b): try Self.join(region, count, b)
+        case .float(let b): try Self.join(region, count, b)
+        case .double(let b): try Self.join(region, count, b)
+        case .fixed(let b, let width):
+            guard count <= region.count / width else { throw Self.short() }
+            b.reserve(count * width)
+            try ByteStreamSplit.decode(region, count: count, width: width, into: b.pointer + b.count)
+            b.commit(count * width)
+        case .boolean, .bytes: throw Self.misplaced(Self.byteStreamSplit)
+        }
+    }
+
+    private static func join<T: BitwiseCopyable>(
+        _ region: UnsafeRawBufferPointer, _ count: Int, _ out: Buffer<T>
+    ) throws(FirnError) {
+        let width = MemoryLayout<T>.size
+        guard count <= region.count / width else { throw short() }
+        out.reserve(count)
+        try ByteStreamSplit.decode(region, count: count, width: width, into: out.pointer + out.count)
+        out.commit(count)
+    }
+
+    private static func misplaced(_ encoding: ParquetEncoding) -> FirnError {
+        RunLengthDecoder.malformed("the encoding \(encoding) in a column of a type that it does not have")
     }
 }

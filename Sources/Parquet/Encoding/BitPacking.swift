@@ -5,7 +5,7 @@ enum BitPacking {
     /// Bits needed for values up to `largest`, at least 1.
     static func width(_ largest: Int) -> Int { max(1, Int.bitWidth - largest.leadingZeroBitCount) }
 
-    /// Appends `count` values of `width` bits (1...32), padded with zeros to a whole group of 8.
+    /// Appends `count` values of `width` bits (1...64), padded with zeros to a whole group of 8.
     @inline(__always)
     static func pack<T: FixedWidthInteger & UnsignedInteger>(
         _ values: UnsafePointer<T>, count: Int, width: Int, into out: Buffer<UInt8>
@@ -17,14 +17,29 @@ enum BitPacking {
         var bits: UInt64 = 0
         var held: UInt64 = 0
         let step = UInt64(width)
-        for index in 0..<count {
-            bits |= UInt64(truncatingIfNeeded: values[index]) &<< held
-            held &+= step
-            if held >= 32 {
-                target.storeBytes(of: UInt32(truncatingIfNeeded: bits), toByteOffset: at, as: UInt32.self)
-                at &+= 4
-                bits &>>= 32
-                held &-= 32
+        if width <= 32 {
+            for index in 0..<count {
+                bits |= UInt64(truncatingIfNeeded: values[index]) &<< held
+                held &+= step
+                if held >= 32 {
+                    target.storeBytes(of: UInt32(truncatingIfNeeded: bits), toByteOffset: at, as: UInt32.self)
+                    at &+= 4
+                    bits &>>= 32
+                    held &-= 32
+                }
+            }
+        } else {
+            for index in 0..<count {
+                let value = UInt64(truncatingIfNeeded: values[index])
+                bits |= value &<< held
+                held &+= step
+                if held >= 64 {
+                    target.storeBytes(of: bits, toByteOffset: at, as: UInt64.self)
+                    at &+= 8
+                    held &-= 64
+                    // All of the value is stored when no bits are left over.
+                    bits = held == 0 ? 0 : value &>> (step &- held)
+                }
             }
         }
         while at < total {
@@ -51,37 +66,6 @@ enum BitPacking {
             var last: UInt8 = 0
             for index in whole * 8..<count { last |= values[index] &<< UInt8(index & 7) }
             out.append(last)
-        }
-    }
-
-    /// Reads `count` values of `width` bits (0...32). Precondition: `source` holds that many bits.
-    @inline(__always)
-    static func unpack<T: FixedWidthInteger & UnsignedInteger>(
-        _ source: UnsafeRawBufferPointer, count: Int, width: Int, into out: UnsafeMutablePointer<T>
-    ) {
-        precondition(source.count >= (count * width + 7) / 8)
-        let mask: UInt64 = (1 &<< UInt64(width)) &- 1
-        // A load of 8 bytes holds a value wherever in the first byte it starts, since 7 + 32 < 64.
-        let safe = source.count < 8 || width == 0 ? 0 : min(count, ((source.count - 8) * 8) / width)
-        var bit = 0
-        if let base = source.baseAddress {
-            for index in 0..<safe {
-                let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: bit &>> 3, as: UInt64.self))
-                out[index] = T(truncatingIfNeeded: (word &>> UInt64(bit & 7)) & mask)
-                bit &+= width
-            }
-        }
-        for index in safe..<count {
-            var word: UInt64 = 0
-            var byte = bit &>> 3
-            var shift: UInt64 = 0
-            while byte < source.count && shift < 40 {
-                word |= UInt64(source[byte]) &<< shift
-                byte &+= 1
-                shift &+= 8
-            }
-            out[index] = T(truncatingIfNeeded: (word &>> UInt64(bit & 7)) & mask)
-            bit &+= width
         }
     }
 }

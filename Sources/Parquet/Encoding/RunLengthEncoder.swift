@@ -31,9 +31,18 @@ enum RunLengthEncoder {
         if literal < count { packed(values + literal, count: count - literal, width: width, into: out) }
     }
 
+    /// Appends bytes of 0 or 1 as an RLE page of booleans has them: a length of 4 bytes, then runs.
+    static func encodeBooleans(_ values: UnsafePointer<UInt8>, count: Int, into out: Buffer<UInt8>) {
+        let start = out.count
+        out.append(repeating: 0, count: 4)
+        encode(values, count: count, width: 1, into: out)
+        let length = UInt32(out.count - start - 4).littleEndian
+        UnsafeMutableRawPointer(out.pointer + start).storeBytes(of: length, as: UInt32.self)
+    }
+
     /// One RLE run.
     static func run(_ value: UInt32, count: Int, width: Int, into out: Buffer<UInt8>) {
-        varint(UInt64(count) << 1, into: out)
+        VarInt.append(UInt64(count) << 1, to: out)
         for byte in 0..<(width + 7) / 8 { out.append(UInt8(truncatingIfNeeded: value >> UInt32(byte * 8))) }
     }
 
@@ -41,16 +50,7 @@ enum RunLengthEncoder {
     private static func packed<T: FixedWidthInteger & UnsignedInteger>(
         _ values: UnsafePointer<T>, count: Int, width: Int, into out: Buffer<UInt8>
     ) {
-        varint(UInt64((count + 7) / 8) << 1 | 1, into: out)
+        VarInt.append(UInt64((count + 7) / 8) << 1 | 1, to: out)
         BitPacking.pack(values, count: count, width: width, into: out)
-    }
-
-    private static func varint(_ value: UInt64, into out: Buffer<UInt8>) {
-        var rest = value
-        while rest >= 0x80 {
-            out.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        out.append(UInt8(truncatingIfNeeded: rest))
     }
 }
