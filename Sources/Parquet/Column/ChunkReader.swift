@@ -31,7 +31,6 @@ struct ChunkReader {
     private var at = 0
 
     private let page: Buffer<UInt8>
-    private let indices = Buffer<UInt32>()
     private let definition: Buffer<UInt8>?
     private let repetition: Buffer<UInt8>?
     private let values: PhysicalValues
@@ -186,6 +185,7 @@ struct ChunkReader {
     ) throws(FirnError) {
         try checkEntries(count)
         guard let out else { return }
+        if encoding == ParquetEncoding(rawValue: 4) { return try bitPacked(&region, out, maximum, count) }
         guard encoding == .rle else { throw unsupported(encoding) }
         guard region.count >= 4 else { throw RunLengthDecoder.malformed("a page ends before its levels") }
         let length = Int(UInt32(littleEndian: region.loadUnaligned(as: UInt32.self)))
@@ -200,6 +200,25 @@ struct ChunkReader {
         out.reserve(count)
         let target = out.pointer + out.count
         try RunLengthDecoder.decode(region, width: BitPacking.width(maximum), count: count, into: target)
+        try commit(maximum, count, to: out)
+    }
+
+    /// Levels of old writers: bits without a length before them, most significant first.
+    private func bitPacked(
+        _ region: inout UnsafeRawBufferPointer, _ out: Buffer<UInt8>, _ maximum: Int, _ count: Int
+    ) throws(FirnError) {
+        let width = BitPacking.width(maximum)
+        let length = (count * width + 7) / 8
+        guard length <= region.count else { throw RunLengthDecoder.malformed("levels pass the end of their page") }
+        out.reserve(count)
+        BitPacking.unpackBigEndian(region, count: count, width: width, into: out.pointer + out.count)
+        try Self.commit(maximum, count, to: out)
+        region = UnsafeRawBufferPointer(rebasing: region[length...])
+    }
+
+    /// Accepts `count` levels written past the end of `out`, none of which may pass the maximum.
+    private static func commit(_ maximum: Int, _ count: Int, to out: Buffer<UInt8>) throws(FirnError) {
+        let target = out.pointer + out.count
         var greatest: UInt8 = 0
         for index in 0..<count { greatest = max(greatest, target[index]) }
         guard Int(greatest) <= maximum else {
@@ -221,24 +240,15 @@ struct ChunkReader {
         }
         entries += count
         switch encoding {
-        case .plain: try values.appendPlain(region, count: present)
-        case .rle: try values.appendRunLengths(region, count: present)
         case .rleDictionary, .plainDictionary: try gather(region, present)
-        default: throw unsupported(encoding)
+        default: try values.append(region, encoding, count: present)
         }
     }
 
     private func gather(_ region: UnsafeRawBufferPointer, _ count: Int) throws(FirnError) {
         if count == 0 { return }
         guard let dictionary else { throw RunLengthDecoder.malformed("dictionary indices without a dictionary") }
-        guard let width = region.first, width <= 32 else {
-            throw RunLengthDecoder.malformed("dictionary indices without a legal bit width")
-        }
-        indices.removeAll()
-        indices.reserve(count)
-        try RunLengthDecoder.decode(
-            UnsafeRawBufferPointer(rebasing: region[1...]), width: Int(width), count: count, into: indices.pointer)
-        try values.appendGathered(dictionary, indices.pointer, count: count)
+        try values.appendIndexed(dictionary, region, count: count)
     }
 
     private func unsupported(_ encoding: ParquetEncoding) -> FirnError {
