@@ -16,4 +16,6 @@ enum ParquetLimits {
     static let tailBytes = 64 << 10
     /// Footer and index statistics of byte arrays are cut to this many bytes.
     static let statisticsBytesMax = 64
+    /// Bytes of a Bloom filter: parquet-java's bound too.
+    static let bloomFilterBytesMax = 128 << 20
 }
