@@ -91,3 +91,6 @@ final class TestTable {
         try put(try builder.commit(operation: "overwrite", manifests: [manifest] + builder.current))
     }
 }
+
+/// `Expression` is also a name of other modules.
+typealias Predicate = Columnar.Expression

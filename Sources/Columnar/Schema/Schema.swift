@@ -33,6 +33,19 @@ public struct Schema: Hashable, Sendable {
     /// The field at a dotted path.
     public func field(path: String) -> Field? { allFields.first { $0.path == path }?.field }
 
+    /// The fields from the top down to `id`, through structs only; nil for a field inside a list or map.
+    public func chain(to id: Int) -> [Field]? { Schema.chain(to: id, in: fields) }
+
+    private static func chain(to id: Int, in fields: [Field]) -> [Field]? {
+        for field in fields {
+            if field.id == id { return [field] }
+            if case .structure(let type) = field.type, let rest = chain(to: id, in: type.fields) {
+                return [field] + rest
+            }
+        }
+        return nil
+    }
+
     /// The highest id in use at any depth; 0 for an empty schema.
     public var highestFieldId: Int { allFields.map(\.field.id).max() ?? 0 }
 

@@ -135,7 +135,7 @@ public final class DataFileReader {
         return Pruning.mayMatch(predicate) { id in
             if let value = constants[id] { return FieldStatistics(exactly: value) }
             guard let type = schema.field(id: id)?.type, type.isPrimitive,
-                SchemaRules.chain(to: id, in: schema.fields) != nil,
+                schema.chain(to: id) != nil,
                 let found = reader.statistics(rowGroup: rowGroup, fieldId: id, as: type)
             else { return nil }
             var statistics = FieldStatistics(

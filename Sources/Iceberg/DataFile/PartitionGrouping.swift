@@ -65,7 +65,7 @@ struct PartitionGrouping {
 
     /// The column of a field id, through structs; a null struct's leaf is null.
     private static func leaf(_ batch: RecordBatch, _ id: Int) -> Column? {
-        guard let chain = SchemaRules.chain(to: id, in: batch.schema.fields),
+        guard let chain = batch.schema.chain(to: id),
             let index = batch.schema.fields.firstIndex(where: { $0.id == chain[0].id })
         else { return nil }
         var column = batch.columns[index]

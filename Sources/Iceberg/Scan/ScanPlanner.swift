@@ -150,26 +150,6 @@ public enum ScanPlanner {
     }
 }
 
-extension FieldStatistics {
-    /// Of one known value.
-    init(exactly value: Value) {
-        self.init()
-        let isNaN = ValueOrder.isNaN(value)
-        allNull = value == .null
-        mayHaveNull = allNull
-        mayHaveNaN = isNaN
-        noneComparable = isNaN || allNull
-        isExact = true
-        if !noneComparable { (lower, upper) = (value, value) }
-    }
-
-    /// Some writers put NaN in bounds, where it says nothing.
-    mutating func dropNaNBounds() {
-        if lower.map(ValueOrder.isNaN) == true { lower = nil }
-        if upper.map(ValueOrder.isNaN) == true { upper = nil }
-    }
-}
-
 extension DataFile {
     /// What the entry says about a column; nil when it says nothing.
     func statistics(_ id: Int, _ type: DataType) -> FieldStatistics? {

@@ -55,7 +55,7 @@ enum SchemaRules {
 
     private static func checkIdentifiers(_ schema: Schema) throws(FirnError) {
         for id in schema.identifierFieldIds {
-            guard let chain = chain(to: id, in: schema.fields), let field = chain.last,
+            guard let chain = schema.chain(to: id), let field = chain.last,
                 field.type.isPrimitive, field.type != .float, field.type != .double, chain.allSatisfy(\.required)
             else {
                 throw FirnError(
@@ -98,7 +98,7 @@ enum SchemaRules {
     private static func source(
         _ id: Int, _ transform: Transform, _ schema: Schema, _ code: String
     ) throws(FirnError) -> Field {
-        guard let field = chain(to: id, in: schema.fields)?.last else {
+        guard let field = schema.chain(to: id)?.last else {
             throw FirnError(.invalidInput, code, "there is no column with id \(id) outside lists and maps")
         }
         guard transform.accepts(field.type) else {
@@ -107,17 +107,6 @@ enum SchemaRules {
                 context: ["column": field.name])
         }
         return field
-    }
-
-    /// The fields from the top down to `id`, through structs only.
-    static func chain(to id: Int, in fields: [Field]) -> [Field]? {
-        for field in fields {
-            if field.id == id { return [field] }
-            if case .structure(let type) = field.type, let rest = chain(to: id, in: type.fields) {
-                return [field] + rest
-            }
-        }
-        return nil
     }
 }
 

@@ -1,5 +1,4 @@
 import Columnar
-import Iceberg
 
 extension Expression {
     /// True when the conjunction cannot pass any row.
@@ -8,16 +7,6 @@ extension Expression {
         case .alwaysFalse: true
         case .and(let a, let b): a.hasAlwaysFalse || b.hasAlwaysFalse
         default: false
-        }
-    }
-
-    /// The columns that a conjunction looks at.
-    var columnIds: Set<Int> {
-        switch self {
-        case .and(let a, let b), .or(let a, let b): a.columnIds.union(b.columnIds)
-        case .not(let inner): inner.columnIds
-        case .compare(let id, _, _), .isNull(let id), .notNull(let id), .isIn(let id, _), .startsWith(let id, _): [id]
-        case .alwaysTrue, .alwaysFalse: []
         }
     }
 

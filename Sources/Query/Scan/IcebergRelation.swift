@@ -114,7 +114,7 @@ final class IcebergRelation: Relation {
                 try DataFileReader(task, schema: schema, filter: filter, nameMapping: nameMapping, store: store)
             }
             let whole = try reader(projection)
-            let ids = filter.columnIds
+            let ids = filter.fieldIds
             let probed = projection.fields.filter { ids.contains($0.id) }
             let isWorthwhile = !probed.isEmpty && probed.count < projection.fields.count
             statistics.add { $0.filesRead += 1 }

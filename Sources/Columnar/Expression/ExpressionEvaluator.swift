@@ -1,5 +1,4 @@
 import Base
-import Columnar
 
 /// Evaluates a predicate over the rows of a batch.
 ///
@@ -75,7 +74,7 @@ public struct ExpressionEvaluator: Sendable {
     }
 
     private func resolve(_ id: Int, _ batch: RecordBatch) throws(FirnError) -> Resolved {
-        guard let chain = SchemaRules.chain(to: id, in: batch.schema.fields) else {
+        guard let chain = batch.schema.chain(to: id) else {
             guard batch.schema.field(id: id) == nil else {
                 throw FirnError(
                     .unsupported, "repeated_column", "a field inside a list or map cannot be compared",

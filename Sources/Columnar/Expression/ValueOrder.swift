@@ -1,13 +1,11 @@
-import Base
-import Columnar
-
 /// The order of single values, as predicates and bounds need it.
-enum ValueOrder {
-    enum Result { case less, equal, greater }
+public enum ValueOrder {
+    /// The first value against the second.
+    public enum Result: Sendable { case less, equal, greater }
 
     /// Nil when the two cannot be compared: null, NaN, nested or unrelated types. Int and long, float and double, and
     /// decimals of any scale compare with each other, since literals and bounds may predate a promotion.
-    static func compare(_ a: Value, _ b: Value) -> Result? {
+    public static func compare(_ a: Value, _ b: Value) -> Result? {
         switch (a, b) {
         case (.boolean(let x), .boolean(let y)): return order(x ? 1 : 0, y ? 1 : 0)
         case (.date(let x), .date(let y)): return order(x, y)
@@ -30,7 +28,8 @@ enum ValueOrder {
         }
     }
 
-    static func isNaN(_ value: Value) -> Bool {
+    /// True for the NaN of either width, whatever its bits.
+    public static func isNaN(_ value: Value) -> Bool {
         switch value {
         case .float(let v): v.isNaN
         case .double(let v): v.isNaN
@@ -38,7 +37,7 @@ enum ValueOrder {
         }
     }
 
-    static func integer(_ value: Value) -> Int64? {
+    private static func integer(_ value: Value) -> Int64? {
         switch value {
         case .int(let v): Int64(v)
         case .long(let v): v
@@ -46,7 +45,7 @@ enum ValueOrder {
         }
     }
 
-    static func floating(_ value: Value) -> Double? {
+    private static func floating(_ value: Value) -> Double? {
         switch value {
         case .float(let v): Double(v)
         case .double(let v): v
@@ -80,7 +79,7 @@ enum ValueOrder {
 extension Value {
     /// The value in the case of a type that differs by a promotion, so that hashes and tuples agree; nil when the type
     /// cannot hold it. Null fits every type.
-    func fitting(_ type: DataType) -> Value? {
+    public func fitting(_ type: DataType) -> Value? {
         switch (type, self) {
         case (_, .null): self
         case (.int, .long(let v)): Int32(exactly: v).map { .int($0) }

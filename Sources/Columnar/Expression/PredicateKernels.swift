@@ -1,5 +1,4 @@
 import Base
-import Columnar
 
 /// Comparisons of whole columns with literals: one byte a row, 1 where the comparison holds. Nulls are not looked at.
 ///

@@ -2,8 +2,6 @@ import Base
 import Columnar
 import Testing
 
-@testable import Iceberg
-
 @Suite struct EvaluatorTests {
     private static let schema = Schema(fields: [
         Field(id: 1, name: "i", required: false, type: .int), Field(id: 2, name: "l", required: false, type: .long),
