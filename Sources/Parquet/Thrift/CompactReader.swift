@@ -53,7 +53,7 @@ struct CompactReader {
             .corrupted, "malformed_parquet", message, context: ["file": source, "offset": String(base + offset)])
     }
 
-    private mutating func byte() throws(FirnError) -> UInt8 {
+    mutating func byte() throws(FirnError) -> UInt8 {
         guard offset < end else { throw corrupted("metadata ends early") }
         let value = bytes[offset]
         offset += 1
@@ -72,7 +72,7 @@ struct CompactReader {
         }
     }
 
-    private mutating func zigzag() throws(FirnError) -> Int64 {
+    mutating func zigzag() throws(FirnError) -> Int64 {
         let raw = try varint()
         return Int64(bitPattern: (raw >> 1) ^ (0 &- (raw & 1)))
     }
@@ -180,7 +180,7 @@ struct CompactReader {
         return count
     }
 
-    private mutating func listHeader() throws(FirnError) -> (Int, CompactType) {
+    mutating func listHeader() throws(FirnError) -> (Int, CompactType) {
         let header = try byte()
         let type = try type(header & 0x0f)
         var count = UInt64(header >> 4)
