@@ -11,6 +11,8 @@ public struct ParquetFooter: Sendable {
     public var rowGroups: [RowGroup] = []
     /// True when the footer names the order of each column's statistics; without it they mean nothing.
     public var hasColumnOrders = false
+    /// The order by leaf, as the number of the union's member: 1 is the order of the type, anything else is newer.
+    public var columnOrders: [Int] = []
     /// Length of the serialised footer, without the trailing length and magic.
     public var footerBytes = 0
 
@@ -48,8 +50,25 @@ public struct ParquetFooter: Sendable {
         public var compressedBytes: Int?
         public var rowCount = 0
         public var fileOffset: Int?
+        /// The order of the rows, first the column that matters most; empty when they are in none.
+        public var sortingColumns: [SortingColumn] = []
+        /// The group's place in the file; nil in files of older writers.
+        public var ordinal: Int?
 
         public init() {}
+    }
+
+    public struct SortingColumn: Sendable, Hashable {
+        /// Index of the leaf.
+        public var column: Int
+        public var isDescending: Bool
+        public var nullsFirst: Bool
+
+        public init(column: Int, isDescending: Bool, nullsFirst: Bool) {
+            self.column = column
+            self.isDescending = isDescending
+            self.nullsFirst = nullsFirst
+        }
     }
 
     public struct ColumnChunk: Sendable {
@@ -73,6 +92,20 @@ public struct ParquetFooter: Sendable {
         public var bloomFilterOffset: Int?
         /// Header and bits; nil in files of older writers.
         public var bloomFilterBytes: Int?
+        public var keyValueMetadata: [String: String] = [:]
+        public var sizeStatistics: SizeStatistics?
+
+        public init() {}
+    }
+
+    /// What a reader must allocate for a chunk or page, and how many of its entries are null at which level.
+    public struct SizeStatistics: Sendable, Hashable {
+        /// Bytes of all BYTE_ARRAY values, without their lengths and before any encoding; nil for other types.
+        public var unencodedByteArrayBytes: Int?
+        /// Entries by repetition level; empty when the greatest level is 0 or nothing is known.
+        public var repetitionHistogram: [Int] = []
+        /// Entries by definition level; empty as above.
+        public var definitionHistogram: [Int] = []
 
         public init() {}
     }
@@ -85,6 +118,8 @@ public struct ParquetFooter: Sendable {
         public var isMaxExact: Bool?
         public var nullCount: Int?
         public var distinctCount: Int?
+        /// Only for float and double.
+        public var nanCount: Int?
 
         public init() {}
     }
@@ -140,7 +175,13 @@ public struct ParquetEncoding: RawRepresentable, Hashable, Sendable, CustomStrin
     public static let plain = ParquetEncoding(rawValue: 0)
     public static let plainDictionary = ParquetEncoding(rawValue: 2)
     public static let rle = ParquetEncoding(rawValue: 3)
+    /// Deprecated; levels of very old files.
+    public static let bitPacked = ParquetEncoding(rawValue: 4)
+    public static let deltaBinaryPacked = ParquetEncoding(rawValue: 5)
+    public static let deltaLengthByteArray = ParquetEncoding(rawValue: 6)
+    public static let deltaByteArray = ParquetEncoding(rawValue: 7)
     public static let rleDictionary = ParquetEncoding(rawValue: 8)
+    public static let byteStreamSplit = ParquetEncoding(rawValue: 9)
 
     private static let names: [Int32: String] = [
         0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 4: "BIT_PACKED", 5: "DELTA_BINARY_PACKED",

@@ -27,15 +27,18 @@ struct PageHeader {
     /// CRC-32 of the page body as stored.
     var checksum: UInt32?
     var kind = Kind.other
+    /// Of a data page; files with a page index mostly leave it out.
+    var statistics: ParquetFooter.Statistics?
 
-    /// A v1 data page or a dictionary page.
+    /// A data page or a dictionary page.
     func serialize() -> [UInt8] {
         var writer = CompactWriter()
         let type: ParquetPageType
         switch kind {
         case .data: type = .data
         case .dictionary: type = .dictionary
-        case .dataV2, .other: preconditionFailure("only v1 data pages and dictionary pages are written")
+        case .dataV2: type = .dataV2
+        case .other: preconditionFailure("only data pages and dictionary pages are written")
         }
         writer.int32(1, type.rawValue)
         writer.int32(2, Int32(uncompressedBytes))
@@ -54,7 +57,17 @@ struct PageHeader {
                 $0.int32(1, Int32(count))
                 $0.int32(2, encoding.rawValue)
             }
-        case .dataV2, .other: break
+        case .dataV2(let page):
+            writer.structure(8) {
+                $0.int32(1, Int32(page.valueCount))
+                $0.int32(2, Int32(page.nullCount))
+                $0.int32(3, Int32(page.rowCount))
+                $0.int32(4, page.encoding.rawValue)
+                $0.int32(5, Int32(page.definitionBytes))
+                $0.int32(6, Int32(page.repetitionBytes))
+                $0.boolean(7, page.isCompressed)
+            }
+        case .other: break
         }
         writer.stop()
         return writer.bytes
@@ -78,13 +91,13 @@ struct PageHeader {
             case 4: checksum = UInt32(bitPattern: try reader.int32(field))
             case 5:
                 try reader.expect(field, .structure)
-                kind = try Self.readData(&reader)
+                kind = try readData(&reader)
             case 7:
                 try reader.expect(field, .structure)
                 kind = try Self.readDictionary(&reader)
             case 8:
                 try reader.expect(field, .structure)
-                kind = try Self.readDataV2(&reader)
+                kind = try readDataV2(&reader)
             default: try reader.skip(field)
             }
         }
@@ -97,7 +110,7 @@ struct PageHeader {
         guard matches else { throw reader.corrupted("a page header without the part its type asks for") }
     }
 
-    private static func readData(_ reader: inout CompactReader) throws(FirnError) -> Kind {
+    private mutating func readData(_ reader: inout CompactReader) throws(FirnError) -> Kind {
         var count = 0
         var encodings = [ParquetEncoding.plain, .rle, .rle]
         var last = 0
@@ -105,6 +118,9 @@ struct PageHeader {
             switch field.id {
             case 1: count = try reader.size32(field)
             case 2, 3, 4: encodings[field.id - 2] = ParquetEncoding(rawValue: try reader.int32(field))
+            case 5:
+                try reader.expect(field, .structure)
+                statistics = try ParquetFooter.Statistics(thrift: &reader)
             default: try reader.skip(field)
             }
         }
@@ -126,7 +142,7 @@ struct PageHeader {
         return .dictionary(valueCount: count, encoding: encoding)
     }
 
-    private static func readDataV2(_ reader: inout CompactReader) throws(FirnError) -> Kind {
+    private mutating func readDataV2(_ reader: inout CompactReader) throws(FirnError) -> Kind {
         var page = DataV2()
         var last = 0
         while let field = try reader.nextField(&last) {
@@ -138,6 +154,9 @@ struct PageHeader {
             case 5: page.definitionBytes = try reader.size32(field)
             case 6: page.repetitionBytes = try reader.size32(field)
             case 7: page.isCompressed = try reader.boolean(field)
+            case 8:
+                try reader.expect(field, .structure)
+                statistics = try ParquetFooter.Statistics(thrift: &reader)
             default: try reader.skip(field)
             }
         }

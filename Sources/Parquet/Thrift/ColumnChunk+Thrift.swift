@@ -44,6 +44,10 @@ extension ParquetFooter.ColumnChunk {
             case 5: valueCount = try reader.size(field)
             case 6: uncompressedBytes = try reader.size(field)
             case 7: compressedBytes = try reader.size(field)
+            case 8:
+                for _ in 0..<(try reader.listCount(field, of: .structure)) {
+                    try ParquetFooter.readKeyValue(&reader, into: &keyValueMetadata)
+                }
             case 9: dataPageOffset = try reader.size(field)
             case 11: dictionaryPageOffset = try reader.size(field)
             case 12:
@@ -53,6 +57,9 @@ extension ParquetFooter.ColumnChunk {
                 for _ in 0..<(try reader.listCount(field, of: .structure)) { try readEncodingStatistics(&reader) }
             case 14: bloomFilterOffset = try reader.size(field)
             case 15: bloomFilterBytes = try reader.size32(field)
+            case 16:
+                try reader.expect(field, .structure)
+                sizeStatistics = try ParquetFooter.SizeStatistics(thrift: &reader)
             default: try reader.skip(field)
             }
         }
@@ -98,6 +105,7 @@ extension ParquetFooter.ColumnChunk {
         writer.int64(5, valueCount)
         writer.int64(6, uncompressedBytes)
         writer.int64(7, compressedBytes)
+        ParquetFooter.write(keyValueMetadata, 8, &writer)
         writer.int64(9, dataPageOffset)
         if let dictionaryPageOffset { writer.int64(11, dictionaryPageOffset) }
         if let statistics { writer.structure(12) { statistics.write(&$0) } }
@@ -111,6 +119,28 @@ extension ParquetFooter.ColumnChunk {
         }
         if let bloomFilterOffset { writer.int64(14, bloomFilterOffset) }
         if let bloomFilterBytes { writer.int32(15, Int32(bloomFilterBytes)) }
+        if let sizeStatistics { writer.structure(16) { sizeStatistics.write(&$0) } }
+    }
+}
+
+extension ParquetFooter.SizeStatistics {
+    init(thrift reader: inout CompactReader) throws(FirnError) {
+        self.init()
+        var last = 0
+        while let field = try reader.nextField(&last) {
+            switch field.id {
+            case 1: unencodedByteArrayBytes = try reader.size(field)
+            case 2: repetitionHistogram = try reader.sizes(field)
+            case 3: definitionHistogram = try reader.sizes(field)
+            default: try reader.skip(field)
+            }
+        }
+    }
+
+    func write(_ writer: inout CompactWriter) {
+        if let unencodedByteArrayBytes { writer.int64(1, unencodedByteArrayBytes) }
+        if !repetitionHistogram.isEmpty { writer.list(2, repetitionHistogram) }
+        if !definitionHistogram.isEmpty { writer.list(3, definitionHistogram) }
     }
 }
 
@@ -127,6 +157,7 @@ extension ParquetFooter.Statistics {
             case 6: minValue = try reader.binary(field)
             case 7: isMaxExact = try reader.boolean(field)
             case 8: isMinExact = try reader.boolean(field)
+            case 9: nanCount = try reader.size(field)
             default: try reader.skip(field)
             }
         }
@@ -134,10 +165,12 @@ extension ParquetFooter.Statistics {
 
     func write(_ writer: inout CompactWriter) {
         if let nullCount { writer.int64(3, nullCount) }
+        if let distinctCount { writer.int64(4, distinctCount) }
         if let maxValue { writer.binary(5, maxValue) }
         if let minValue { writer.binary(6, minValue) }
         if let isMaxExact { writer.boolean(7, isMaxExact) }
         if let isMinExact { writer.boolean(8, isMinExact) }
+        if let nanCount { writer.int64(9, nanCount) }
     }
 }
 

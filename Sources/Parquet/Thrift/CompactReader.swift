@@ -118,6 +118,13 @@ struct CompactReader {
         return Int(Int8(bitPattern: try byte()))
     }
 
+    mutating func int16(_ field: FieldHeader) throws(FirnError) -> Int {
+        try expect(field, .int16)
+        let wide = try zigzag()
+        guard let value = Int16(exactly: wide) else { throw corrupted("the number \(wide) passes 16 bits") }
+        return Int(value)
+    }
+
     mutating func int32(_ field: FieldHeader) throws(FirnError) -> Int32 {
         try expect(field, .int32)
         return try int32()
@@ -189,6 +196,19 @@ struct CompactReader {
             throw corrupted("a metadata list of \(count) elements in \(remaining) bytes")
         }
         return (Int(count), type)
+    }
+
+    /// A list of 64-bit counts, none of them negative.
+    mutating func sizes(_ field: FieldHeader) throws(FirnError) -> [Int] {
+        let count = try listCount(field, of: .int64)
+        var values: [Int] = []
+        values.reserveCapacity(count)
+        for _ in 0..<count {
+            let value = try zigzag()
+            guard value >= 0 else { throw corrupted("negative size or count \(value)") }
+            values.append(Int(value))
+        }
+        return values
     }
 
     mutating func skip(_ field: FieldHeader, depth: Int = 0) throws(FirnError) {

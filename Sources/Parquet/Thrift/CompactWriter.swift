@@ -71,6 +71,12 @@ struct CompactWriter {
         }
     }
 
+    /// A list field of 64-bit numbers.
+    mutating func list(_ id: Int, _ values: [Int]) {
+        list(id, of: .int64, count: values.count)
+        for value in values { element(value) }
+    }
+
     // Elements of a list.
     mutating func element(_ value: [UInt8]) {
         writer.varint(UInt64(value.count))
