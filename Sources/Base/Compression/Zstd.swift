@@ -29,6 +29,19 @@ public enum Zstd {
             }
             output.append(contentsOf: UnsafeBufferPointer(start: scratch.pointer, count: size))
         }
+
+        /// Appends one frame, with its content size, to `output`, which keeps room for the worst case.
+        public func compress(_ input: UnsafeRawBufferPointer, into output: Buffer<UInt8>) throws(FirnError) {
+            let bound = ZSTD_compressBound(input.count)
+            output.reserve(bound)
+            let size = ZSTD_compressCCtx(
+                context, output.pointer + output.count, bound, input.baseAddress, input.count, Int32(level))
+            guard ZSTD_isError(size) == 0 else {
+                throw FirnError(
+                    .internal, "zstd_failed", "zstd refused to compress: \(String(cString: ZSTD_getErrorName(size)))")
+            }
+            output.commit(size)
+        }
     }
 
     public static func compress(_ input: [UInt8], level: Int = 3) throws(FirnError) -> [UInt8] {

@@ -5,64 +5,129 @@ struct ChunkTotals {
     var entries = 0
     var nulls = 0
     var nans = 0
+    /// Bytes of BYTE_ARRAY values without their lengths.
+    var unencodedBytes = 0
     var bounds = ColumnBounds.empty
 
     mutating func merge(_ other: ChunkTotals) {
         entries += other.entries
         nulls += other.nulls
         nans += other.nans
+        unencodedBytes += other.unencodedBytes
         bounds.merge(other.bounds)
     }
 }
 
-/// The closed pages of a column chunk.
-struct ChunkState {
-    /// Headers and bodies as they will stand in the file.
-    private(set) var data: [[UInt8]] = []
-    private(set) var pageBytes = 0
+/// The closed pages of a column chunk, in buffers that serve one row group after another.
+final class ChunkState {
+    /// Headers and bodies of the data pages as they will stand in the file.
+    let data = Buffer<UInt8>()
+    /// Header and body of the dictionary page; empty without a dictionary.
+    let dictionary = Buffer<UInt8>()
     /// Before compression, headers included.
     private(set) var uncompressedBytes = 0
     var pages: [PageIndex.Page] = []
     var rows = 0
-    private(set) var totals = ChunkTotals()
-    private(set) var plainPages = 0
-    private(set) var dictionaryPages = 0
+    var totals = ChunkTotals()
+    /// Data pages by encoding, in order of first appearance.
+    private(set) var encodings: [(encoding: ParquetEncoding, pages: Int)] = []
 
-    mutating func store(
-        _ body: Buffer<UInt8>, _ kind: PageHeader.Kind, _ compressor: PageCompressor
-    ) throws(FirnError) -> (offset: Int, bytes: Int) {
-        let offset = pageBytes
-        data.append(contentsOf: try encode(body, kind, compressor))
-        return (offset, pageBytes - offset)
+    private let compressor: PageCompressor
+    private let writesChecksums: Bool
+    /// Room kept before a body for its header, whose length is known only after compression.
+    private static let headerBytesMax = 128
+
+    init(compressor: PageCompressor, writesChecksums: Bool) {
+        self.compressor = compressor
+        self.writesChecksums = writesChecksums
     }
 
-    mutating func storeDictionary(
-        _ body: Buffer<UInt8>, _ kind: PageHeader.Kind, _ compressor: PageCompressor
-    ) throws(FirnError) -> [[UInt8]] {
-        try encode(body, kind, compressor)
+    var storedBytes: Int { data.count + dictionary.count }
+
+    /// A v1 data page: levels and values compressed together.
+    func store(_ body: Buffer<UInt8>, entries: Int, encoding: ParquetEncoding) throws(FirnError) {
+        note(encoding)
+        try store(body, uncompressedLevels: 0, into: data) { _ in
+            .data(valueCount: entries, encoding: encoding, definition: .rle, repetition: .rle)
+        }
     }
 
-    private mutating func encode(
-        _ body: Buffer<UInt8>, _ kind: PageHeader.Kind, _ compressor: PageCompressor
-    ) throws(FirnError) -> [[UInt8]] {
+    /// A v2 data page: the levels at the start of `body` stay as they are.
+    func store(_ body: Buffer<UInt8>, _ page: PageHeader.DataV2) throws(FirnError) {
+        note(page.encoding)
+        try store(body, uncompressedLevels: page.repetitionBytes + page.definitionBytes, into: data) {
+            var page = page
+            page.isCompressed = $0
+            return .dataV2(page)
+        }
+    }
+
+    func storeDictionary(_ body: Buffer<UInt8>, count: Int) throws(FirnError) {
+        try store(body, uncompressedLevels: 0, into: dictionary) { _ in
+            .dictionary(valueCount: count, encoding: .plain)
+        }
+    }
+
+    private func note(_ encoding: ParquetEncoding) {
+        if let index = encodings.firstIndex(where: { $0.encoding == encoding }) {
+            encodings[index].pages += 1
+        } else {
+            encodings.append((encoding, 1))
+        }
+    }
+
+    /// Compresses into `out` behind room for the header, then closes the gap between them.
+    private func store(
+        _ body: Buffer<UInt8>, uncompressedLevels: Int, into out: Buffer<UInt8>,
+        kind: (_ isCompressed: Bool) -> PageHeader.Kind
+    ) throws(FirnError) {
         guard body.count <= Int(Int32.max) - (64 << 20) else {
             throw FirnError(.limitExceeded, "page_too_large", "one page would hold \(body.count) bytes")
         }
-        let stored = try compressor.compress(UnsafeRawBufferPointer(body.values))
+        let start = out.count
+        out.append(repeating: 0, count: Self.headerBytesMax)
+        let whole = UnsafeRawBufferPointer(body.values)
+        let levels = UnsafeRawBufferPointer(rebasing: whole[..<uncompressedLevels])
+        let values = UnsafeRawBufferPointer(rebasing: whole[uncompressedLevels...])
+        out.append(levels.assumingMemoryBound(to: UInt8.self))
+        let valuesStart = out.count
+        var isCompressed = compressor.codec != .uncompressed && !values.isEmpty
+        // In a v1 page even an empty body goes through the codec.
+        let isV2: Bool
+        if case .dataV2 = kind(true) { isV2 = true } else { isV2 = false }
+        if isCompressed || !isV2 { try compressor.compress(values, into: out) }
+        if isV2, isCompressed, out.count - valuesStart >= values.count {
+            out.truncate(to: valuesStart)
+            isCompressed = false
+        }
+        if isV2, !isCompressed, out.count == valuesStart {
+            out.append(values.assumingMemoryBound(to: UInt8.self))
+        }
+        let bodyStart = start + Self.headerBytesMax
+        let storedBytes = out.count - bodyStart
+        let stored = UnsafeRawBufferPointer(start: out.pointer + bodyStart, count: storedBytes)
         let header = PageHeader(
-            uncompressedBytes: body.count, compressedBytes: stored.count, checksum: CRC32.checksum(stored), kind: kind
+            uncompressedBytes: body.count, compressedBytes: storedBytes,
+            checksum: writesChecksums ? CRC32.checksum(stored) : nil, kind: kind(isCompressed)
         ).serialize()
-        pageBytes += header.count + stored.count
+        precondition(header.count <= Self.headerBytesMax)
+        let target = UnsafeMutableRawPointer(out.pointer + start)
+        header.withUnsafeBytes { target.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+        // The regions overlap, which copyMemory allows.
+        (target + header.count).copyMemory(from: stored.baseAddress!, byteCount: storedBytes)
+        out.truncate(to: start + header.count + storedBytes)
         uncompressedBytes += header.count + body.count
-        return [header, stored]
     }
 
-    mutating func note(_ encoding: ParquetEncoding, entries: Int, nulls: Int, _ encoder: ValueEncoder) {
-        if encoding == .plain { plainPages += 1 } else { dictionaryPages += 1 }
-        totals.entries += entries
-        totals.nulls += nulls
-        totals.nans += encoder.nanCount
-        totals.bounds.merge(encoder.bounds)
+    /// Forgets all, keeping the memory.
+    func removeAll() {
+        data.removeAll()
+        dictionary.removeAll()
+        uncompressedBytes = 0
+        pages = []
+        rows = 0
+        totals = ChunkTotals()
+        encodings = []
     }
 }
 
@@ -70,13 +135,11 @@ struct ChunkState {
 struct FinishedChunk {
     let leaf: SchemaLeaf
     let isText: Bool
+    let hasBounds: Bool
     let codec: ParquetCodec
     let state: ChunkState
-    /// Header and body; empty without a dictionary.
-    let dictionaryPage: [[UInt8]]
-
-    var storedBytes: Int { state.pageBytes }
-    var dictionaryBytes: Int { dictionaryPage.reduce(0) { $0 + $1.count } }
+    /// Header and bits.
+    let bloomFilter: [UInt8]?
 
     var index: PageIndex { PageIndex(pages: state.pages, element: leaf.element) }
 
@@ -88,30 +151,36 @@ struct FinishedChunk {
         column.codec = codec
         column.valueCount = state.totals.entries
         column.uncompressedBytes = state.uncompressedBytes
-        column.compressedBytes = storedBytes
-        column.dataPageOffset = offset + dictionaryBytes
-        if !dictionaryPage.isEmpty {
+        column.compressedBytes = state.storedBytes
+        column.dataPageOffset = offset + state.dictionary.count
+        let type: ParquetPageType = isV2 ? .dataV2 : .data
+        // Levels are always RLE.
+        var used: [ParquetEncoding] = [.rle]
+        if !state.dictionary.isEmpty {
             column.dictionaryPageOffset = offset
-            column.encodings = [.plain, .rle, .rleDictionary]
+            used.append(.plain)
             column.encodingStatistics.append(.init(pageType: .dictionary, encoding: .plain, pageCount: 1))
-        } else {
-            column.encodings = [.plain, .rle]
         }
-        if state.dictionaryPages > 0 {
+        for entry in state.encodings {
+            used.append(entry.encoding)
             column.encodingStatistics.append(
-                .init(pageType: .data, encoding: .rleDictionary, pageCount: state.dictionaryPages))
+                .init(pageType: type, encoding: entry.encoding, pageCount: entry.pages))
         }
-        if state.plainPages > 0 {
-            column.encodingStatistics.append(
-                .init(pageType: .data, encoding: .plain, pageCount: state.plainPages))
-        }
+        column.encodings = Set(used).sorted { $0.rawValue < $1.rawValue }
         column.statistics = statistics
+        column.sizeStatistics = sizeStatistics
         return column
     }
+
+    var isV2 = false
 
     private var statistics: ParquetFooter.Statistics {
         var statistics = ParquetFooter.Statistics()
         statistics.nullCount = state.totals.nulls
+        guard hasBounds else { return statistics }
+        if leaf.element.physicalType == .float || leaf.element.physicalType == .double {
+            statistics.nanCount = state.totals.nans
+        }
         let cut = state.totals.bounds.truncated(limit: ParquetLimits.statisticsBytesMax, isText: isText)
         if let (low, high) = cut.bounds.encoded(leaf.element) {
             statistics.minValue = low
@@ -120,5 +189,20 @@ struct FinishedChunk {
             statistics.isMaxExact = cut.isHighExact
         }
         return statistics
+    }
+
+    private var sizeStatistics: ParquetFooter.SizeStatistics? {
+        var sizes = ParquetFooter.SizeStatistics()
+        if leaf.element.physicalType == .byteArray { sizes.unencodedByteArrayBytes = state.totals.unencodedBytes }
+        sizes.repetitionHistogram = Self.sum(state.pages.map(\.repetitionHistogram), leaf.repetitionMax)
+        sizes.definitionHistogram = Self.sum(state.pages.map(\.definitionHistogram), leaf.definitionMax)
+        return sizes == .init() ? nil : sizes
+    }
+
+    private static func sum(_ histograms: [[Int]], _ maximum: Int) -> [Int] {
+        guard maximum > 0 else { return [] }
+        return histograms.reduce(into: [Int](repeating: 0, count: maximum + 1)) { total, page in
+            for (level, count) in page.enumerated() { total[level] += count }
+        }
     }
 }

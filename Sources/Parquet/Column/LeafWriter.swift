@@ -13,12 +13,15 @@ final class LeafWriter {
     let leaf: SchemaLeaf
     let type: DataType
     private let options: ParquetWriteOptions
-    private let compressor: PageCompressor
+    private let codec: ParquetCodec
     private let encoder: ValueEncoder
+    private let choice: EncodingChoice
+    private let bloom: BloomCollector?
+    private let hasBounds: Bool
     private var definition: PageLevels
     private var repetition: PageLevels
     private var pageRows = 0
-    private var chunk = ChunkState()
+    private let chunk: ChunkState
     /// Over the whole file.
     private(set) var total = ChunkTotals()
     private(set) var storedBytes = 0
@@ -32,14 +35,20 @@ final class LeafWriter {
         self.leaf = leaf
         self.type = type
         self.options = options
-        self.compressor = compressor
+        codec = compressor.codec
         encoder = Self.encoder(leaf, type, options)
+        choice = EncodingChoice(leaf: leaf, options: options, compressor: compressor)
+        bloom = BloomCollector(leaf: leaf, options: options)
+        hasBounds = !options.columnsWithoutStatistics.contains(leaf.fieldId)
+        chunk = ChunkState(compressor: compressor, writesChecksums: options.writesPageChecksums)
         definition = PageLevels(maximum: leaf.definitionMax)
         repetition = PageLevels(maximum: leaf.repetitionMax)
     }
 
     private static func encoder(_ leaf: SchemaLeaf, _ type: DataType, _ options: ParquetWriteOptions) -> ValueEncoder {
-        let limit = options.dictionaryBytesMax
+        var limit = options.dictionaryBytesMax
+        if options.columnsWithoutDictionary.contains(leaf.fieldId) { limit = 0 }
+        if let forced = options.encodings[leaf.fieldId] { limit = forced == .dictionary ? max(limit, 1) : 0 }
         switch leaf.element.physicalType {
         case .boolean: return BooleanEncoder()
         case .int32: return WordEncoder(order: .int32, dictionaryBytesMax: limit)
@@ -56,7 +65,8 @@ final class LeafWriter {
 
     /// Memory held: closed pages and the open one.
     var bufferedBytes: Int {
-        chunk.pageBytes + encoder.bufferedBytes + definition.bufferedBytes + repetition.bufferedBytes
+        chunk.storedBytes + encoder.bufferedBytes + definition.bufferedBytes + repetition.bufferedBytes
+            + (bloom?.bufferedBytes ?? 0)
     }
 
     /// Takes over the entries of `stream`, which has arrived at this leaf; `column` holds its values.
@@ -203,21 +213,34 @@ final class LeafWriter {
     }
 
     private func closePage(isLastOfChunk: Bool = false) throws(FirnError) {
+        let isV1 = options.pageVersion == .v1
         body.removeAll()
-        repetition.encode(into: body)
-        definition.encode(into: body)
-        let encoding = encoder.encodePage(into: body, isLastOfChunk: isLastOfChunk)
-        let kind = PageHeader.Kind.data(
-            valueCount: definition.count, encoding: encoding, definition: .rle, repetition: .rle)
-        let stored = try chunk.store(body, kind, compressor)
-        let isText = type == .string
+        repetition.encode(into: body, hasLength: isV1)
+        let repetitionBytes = body.count
+        definition.encode(into: body, hasLength: isV1)
+        let levelBytes = body.count
+        var encoding = try encoder.encodePage(into: body, isLastOfChunk: isLastOfChunk, choice: choice)
         let nulls = definition.count - encoder.valueCount
-        chunk.pages.append(
-            PageIndex.Page(
-                offset: stored.offset, storedBytes: stored.bytes, firstRow: chunk.rows, nullCount: nulls,
-                valueCount: encoder.valueCount,
-                bounds: encoder.bounds.truncated(limit: ParquetLimits.statisticsBytesMax, isText: isText).bounds))
-        chunk.note(encoding, entries: definition.count, nulls: nulls, encoder)
+        let offset = chunk.data.count
+        if isV1 {
+            try chunk.store(body, entries: definition.count, encoding: encoding)
+        } else {
+            // A page of nulls has no value section at all; old readers expect a bit width in a dictionary page.
+            if encoder.valueCount == 0 {
+                body.truncate(to: levelBytes)
+                encoding = .plain
+            }
+            var page = PageHeader.DataV2()
+            page.valueCount = definition.count
+            page.nullCount = nulls
+            page.rowCount = pageRows
+            page.encoding = encoding
+            page.repetitionBytes = repetitionBytes
+            page.definitionBytes = levelBytes - repetitionBytes
+            try chunk.store(body, page)
+        }
+        if encoding != .rleDictionary { bloom?.add(encoder.plain, count: encoder.valueCount) }
+        notePage(offset: offset, nulls: nulls)
         chunk.rows += pageRows
         pageRows = 0
         definition.removeAll()
@@ -225,22 +248,45 @@ final class LeafWriter {
         encoder.beginPage()
     }
 
-    /// Ends the row group: everything buffered, ready to be written. The writer is then empty.
+    /// Adds the page just stored to the index and the chunk's totals.
+    private func notePage(offset: Int, nulls: Int) {
+        let isByteArray = leaf.element.physicalType == .byteArray
+        let unencodedBytes = isByteArray ? encoder.plainBytes - 4 * encoder.valueCount : nil
+        chunk.pages.append(
+            PageIndex.Page(
+                offset: offset, storedBytes: chunk.data.count - offset, firstRow: chunk.rows, nullCount: nulls,
+                nanCount: encoder.nanCount, valueCount: encoder.valueCount,
+                bounds: encoder.bounds.truncated(
+                    limit: ParquetLimits.statisticsBytesMax, isText: type == .string
+                ).bounds,
+                unencodedBytes: unencodedBytes, repetitionHistogram: repetition.histogram,
+                definitionHistogram: definition.histogram))
+        chunk.totals.merge(
+            ChunkTotals(
+                entries: definition.count, nulls: nulls, nans: encoder.nanCount,
+                unencodedBytes: unencodedBytes ?? 0, bounds: encoder.bounds))
+    }
+
+    /// Ends the row group: everything buffered, ready to be written. `beginChunk` must follow.
     func finishChunk() throws(FirnError) -> FinishedChunk {
         if definition.count > 0 { try closePage(isLastOfChunk: true) }
-        var dictionaryPage: [[UInt8]] = []
         if encoder.dictionaryPageCount > 0 {
             body.removeAll()
             encoder.encodeDictionary(into: body)
-            let kind = PageHeader.Kind.dictionary(valueCount: encoder.dictionaryCount, encoding: .plain)
-            dictionaryPage = try chunk.storeDictionary(body, kind, compressor)
+            try chunk.storeDictionary(body, count: encoder.dictionaryCount)
+            bloom?.add(body, count: encoder.dictionaryCount)
         }
-        let finished = FinishedChunk(
-            leaf: leaf, isText: type == .string, codec: compressor.codec, state: chunk, dictionaryPage: dictionaryPage)
         total.merge(chunk.totals)
-        storedBytes += finished.storedBytes
-        chunk = ChunkState()
+        storedBytes += chunk.storedBytes
+        return FinishedChunk(
+            leaf: leaf, isText: type == .string, hasBounds: hasBounds, codec: codec, state: chunk,
+            bloomFilter: bloom?.finish(), isV2: options.pageVersion == .v2)
+    }
+
+    /// Starts the next row group, after the last one's bytes have been taken.
+    func beginChunk() {
+        chunk.removeAll()
         encoder.beginChunk()
-        return finished
+        choice.beginChunk()
     }
 }

@@ -13,15 +13,12 @@ struct LeafValues {
 /// Collects the values of one column chunk page by page, dictionary-encoded for as long as that pays.
 ///
 /// 1. A chunk starts with a dictionary. A full one refuses a segment: the page is closed, and all further pages of
-///    the chunk are PLAIN.
-/// 2. After the first values, and again with the first page, a dictionary that will bring nothing is given up, and
-///    the open page is rewritten as PLAIN. How large it would become is estimated from the values that repeat.
+///    the chunk go without.
+/// 2. With the first page a dictionary that will bring nothing is given up (see `EncodingChoice`), and the open page
+///    is rewritten.
 ///
 /// Subclasses hold the values; calls are per segment of many values, never per value.
 class ValueEncoder {
-    /// Distinct values among so many tell a dictionary's worth early.
-    private static let earlyCheckValues = 4096
-
     let dictionaryBytesMax: Int
     /// Indices of the open page while a dictionary is in use.
     let indices = Buffer<UInt32>()
@@ -29,7 +26,6 @@ class ValueEncoder {
     let plain = Buffer<UInt8>()
     private(set) var usesDictionary: Bool
     private let mayUseDictionary: Bool
-    private var isChecked = false
     /// Closed pages that refer to the dictionary.
     private(set) var dictionaryPageCount = 0
     var valueCount = 0
@@ -66,25 +62,9 @@ class ValueEncoder {
 
     var bufferedBytes: Int { plain.count + indices.count * 4 + dictionaryMemoryBytes }
 
-    final func append(_ values: LeafValues) throws(FirnError) -> Bool {
-        guard try appendValues(values) else { return false }
-        if usesDictionary, !isChecked, dictionaryPageCount == 0, valueCount >= Self.earlyCheckValues {
-            isChecked = true
-            if dictionaryCount * 10 > valueCount * 9, !willFit { abandonDictionary() }
-        }
-        return true
-    }
+    final func append(_ values: LeafValues) throws(FirnError) -> Bool { try appendValues(values) }
 
-    /// True when the whole dictionary can be expected to keep its bound: n draws from N values, evenly spread, repeat
-    /// about n² / 2N times.
-    private var willFit: Bool {
-        let repeats = valueCount - dictionaryCount
-        guard repeats > 0, dictionaryCount > 0 else { return false }
-        let expected = Double(valueCount) * Double(valueCount) / Double(2 * repeats)
-        return expected * Double(dictionaryBytes) / Double(dictionaryCount) <= Double(dictionaryBytesMax)
-    }
-
-    /// All further values of the chunk are PLAIN. Precondition: the open page is empty or without indices.
+    /// All further values of the chunk go without dictionary. Precondition: the open page is empty or without indices.
     final func stopDictionary() {
         precondition(indices.isEmpty)
         usesDictionary = false
@@ -98,8 +78,11 @@ class ValueEncoder {
         stopDictionary()
     }
 
-    /// Appends the open page's encoded values; `bounds`, `nanCount` and `valueCount` stay until `beginPage`.
-    final func encodePage(into out: Buffer<UInt8>, isLastOfChunk: Bool) -> ParquetEncoding {
+    /// Appends the open page's encoded values; `bounds`, `nanCount` and `valueCount` stay until `beginPage`, and so
+    /// do the values in `plain` unless a dictionary holds them.
+    final func encodePage(
+        into out: Buffer<UInt8>, isLastOfChunk: Bool, choice: EncodingChoice
+    ) throws(FirnError) -> ParquetEncoding {
         settleBounds()
         if usesDictionary {
             let start = out.count
@@ -107,16 +90,19 @@ class ValueEncoder {
             out.append(UInt8(width))
             RunLengthEncoder.encode(
                 UnsafePointer(indices.pointer), count: indices.count, width: width, into: out)
-            let pays = dictionaryBytes + (out.count - start) < plainBytes
-            if dictionaryPageCount > 0 || pays || !isLastOfChunk && willFit {
+            let encoded = UnsafeBufferPointer(rebasing: out.values[start...])
+            if dictionaryPageCount > 0 {
+                dictionaryPageCount += 1
+                return .rleDictionary
+            }
+            if try choice.keepsDictionary(self, indices: encoded, isLastOfChunk: isLastOfChunk) {
                 dictionaryPageCount += 1
                 return .rleDictionary
             }
             out.truncate(to: start)
             abandonDictionary()
         }
-        encodePlain(into: out)
-        return .plain
+        return try choice.encode(self, into: out)
     }
 
     final func beginPage() {
@@ -132,7 +118,6 @@ class ValueEncoder {
         beginPage()
         dropDictionary()
         usesDictionary = mayUseDictionary
-        isChecked = false
         dictionaryPageCount = 0
     }
 }

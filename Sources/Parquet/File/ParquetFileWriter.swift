@@ -6,7 +6,11 @@ import Columnar
 /// 1. Batches are shredded into the leaves' level entries and taken over by one `LeafWriter` a leaf, which encodes and
 ///    compresses pages as they fill: memory holds encoded pages and one open page a leaf.
 /// 2. When the row group has its bytes or rows, its chunks go to the sink.
-/// 3. `close` writes the last row group, the page indexes and the footer.
+/// 3. `close` writes the last row group, Bloom filters, page indexes and the footer.
+///
+/// Filters and indexes wait for `close`, some hundred bytes a page. When they pass `trailingBytesMax` they are written
+/// behind the row group just finished, where the format allows them too, so memory stays bounded by one row group;
+/// only the footer grows with the file, by some hundred bytes a column chunk.
 ///
 /// The file is whole only after `close`; after any error the writer must be dropped, and what the sink got discarded.
 ///
@@ -16,6 +20,8 @@ public final class ParquetFileWriter {
     private static let stepRows = 16384
     /// Small writes are gathered up to this many bytes.
     private static let sinkBytes = 1 << 20
+    /// Bloom filters and page indexes held back for the end of the file.
+    private static let trailingBytesMax = 16 << 20
 
     private let options: ParquetWriteOptions
     private let sink: ([UInt8]) throws -> Void
@@ -23,16 +29,12 @@ public final class ParquetFileWriter {
     private let layout: Result<[SchemaNode], FirnError>
     private let leaves: [LeafWriter]
     private var footer = ParquetFooter()
-    private var indexes: [[FinishedIndex]] = []
+    private var trailing = TrailingParts()
+    private var sortingColumns: [ParquetFooter.SortingColumn] = []
     private var groupRows = 0
     private var pending: [UInt8] = Array("PAR1".utf8)
     private var offset = 4
     private var isClosed = false
-
-    private struct FinishedIndex {
-        let column: [UInt8]?
-        let offset: [UInt8]
-    }
 
     /// `sink` gets the file's bytes in order and may throw.
     public init(schema: Schema, options: ParquetWriteOptions = .init(), sink: @escaping ([UInt8]) throws -> Void) {
@@ -44,11 +46,18 @@ public final class ParquetFileWriter {
         do throws(FirnError) {
             let elements = try SchemaElements.build(schema)
             let nodes = try SchemaTree.build(elements, source: "schema")
+            let described = nodes.flatMap(\.leaves)
+            try Self.check(options, described)
+            sortingColumns = options.sortingColumns.compactMap { wanted in
+                described.firstIndex { $0.fieldId == wanted.fieldId }.map {
+                    .init(column: $0, isDescending: wanted.isDescending, nullsFirst: wanted.nullsFirst)
+                }
+            }
             footer.schema = elements
             layout = .success(nodes)
             let compressor = PageCompressor(codec: options.codec, level: options.compressionLevel)
             let types = Self.leafTypes(schema.fields.map(\.type))
-            leaves = zip(nodes.flatMap(\.leaves), types).map {
+            leaves = zip(described, types).map {
                 LeafWriter(leaf: $0, type: $1, options: options, compressor: compressor)
             }
         } catch {
@@ -57,6 +66,14 @@ public final class ParquetFileWriter {
         }
         footer.createdBy = options.createdBy
         footer.keyValueMetadata = options.keyValueMetadata
+    }
+
+    private static func check(_ options: ParquetWriteOptions, _ leaves: [SchemaLeaf]) throws(FirnError) {
+        guard PageCompressor.isWritable(options.codec) else {
+            throw FirnError(
+                .unsupported, "parquet_codec", "Parquet files are not written with the codec \(options.codec)")
+        }
+        for leaf in leaves { try EncodingChoice.check(leaf, options) }
     }
 
     private static func leafTypes(_ types: [DataType]) -> [DataType] {
@@ -71,16 +88,17 @@ public final class ParquetFileWriter {
     }
 
     /// Bytes held in memory: encoded pages and open buffers of the current row group.
-    public var bufferedBytes: Int { leaves.reduce(pending.count) { $0 + $1.bufferedBytes } }
+    public var bufferedBytes: Int { leaves.reduce(pending.count + trailing.bytes) { $0 + $1.bufferedBytes } }
     /// Bytes the file would have if it were closed now, without its footer.
-    public var estimatedFileBytes: Int { offset + leaves.reduce(0) { $0 + $1.bufferedBytes } }
+    public var estimatedFileBytes: Int { offset + leaves.reduce(trailing.bytes) { $0 + $1.bufferedBytes } }
     /// Rows taken so far.
     public var rowCount: Int { footer.rowCount + groupRows }
 
     /// Takes all rows of a batch whose columns are those of the writer's schema, in its order.
     ///
     /// Throws `.invalidInput` for a null in a required column (`null_in_required`) and a decimal with too many digits
-    /// (`decimal_out_of_range`), `.unsupported` for a schema that Parquet cannot hold, and what the sink throws.
+    /// (`decimal_out_of_range`), `.unsupported` for a schema that Parquet cannot hold or a codec that is not written,
+    /// `.invalidInput` for a forced encoding that does not fit (`encoding_type`), and what the sink throws.
     public func write(_ batch: RecordBatch) throws { try write(batch, rows: 0..<batch.rowCount) }
 
     /// Takes some rows of a batch.
@@ -127,27 +145,33 @@ public final class ParquetFileWriter {
         var group = ParquetFooter.RowGroup()
         group.rowCount = groupRows
         group.fileOffset = offset
+        group.sortingColumns = sortingColumns
         let start = offset
-        var groupIndexes: [FinishedIndex] = []
-        for leaf in leaves {
+        let index = footer.rowGroups.count
+        for (column, leaf) in leaves.enumerated() {
             let chunk = try leaf.finishChunk()
             let metadata = chunk.metadata(offset: offset)
-            for part in chunk.dictionaryPage { try emit(part) }
-            for part in chunk.state.data { try emit(part) }
+            try emit(chunk.state.dictionary.values)
+            try emit(chunk.state.data.values)
             group.columns.append(metadata)
             group.totalBytes += metadata.uncompressedBytes
-            if options.writesPageIndex {
-                let index = chunk.index
-                groupIndexes.append(
-                    FinishedIndex(
-                        column: index.columnIndex(), offset: index.offsetIndex(dataStart: metadata.dataPageOffset)))
-            }
+            trailing.add(
+                chunk, dataStart: metadata.dataPageOffset, writesPageIndex: options.writesPageIndex,
+                group: index, column: column)
+            leaf.beginChunk()
         }
         group.compressedBytes = offset - start
         footer.rowGroups.append(group)
         footer.rowCount += groupRows
-        indexes.append(groupIndexes)
         groupRows = 0
+        if trailing.bytes > Self.trailingBytesMax { try emitTrailing() }
+    }
+
+    private func emitTrailing() throws {
+        for part in trailing.take() {
+            part.note(offset, in: &footer)
+            try part.bytes.withUnsafeBufferPointer { try emit($0) }
+        }
     }
 
     /// Writes the rest of the file. Throws what the sink throws.
@@ -156,38 +180,27 @@ public final class ParquetFileWriter {
         _ = try layout.get()
         try closeRowGroup()
         isClosed = true
-        for (group, indexes) in indexes.enumerated() {
-            for (column, index) in indexes.enumerated() where index.column != nil {
-                footer.rowGroups[group].columns[column].columnIndexOffset = offset
-                footer.rowGroups[group].columns[column].columnIndexBytes = index.column!.count
-                try emit(index.column!)
-            }
-        }
-        for (group, indexes) in indexes.enumerated() {
-            for (column, index) in indexes.enumerated() {
-                footer.rowGroups[group].columns[column].offsetIndexOffset = offset
-                footer.rowGroups[group].columns[column].offsetIndexBytes = index.offset.count
-                try emit(index.offset)
-            }
-        }
-        let bytes = footer.serialize()
-        try emit(bytes)
-        try emit(withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Array($0) })
-        try emit(Array("PAR1".utf8))
+        try emitTrailing()
+        var bytes = footer.serialize()
+        withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { bytes.append(contentsOf: $0) }
+        bytes += Array("PAR1".utf8)
+        try bytes.withUnsafeBufferPointer { try emit($0) }
         if !pending.isEmpty { try sink(pending) }
         pending = []
         return summary
     }
 
-    private func emit(_ bytes: [UInt8]) throws {
-        offset += bytes.count
-        if pending.count + bytes.count <= Self.sinkBytes {
-            pending.append(contentsOf: bytes)
-            return
+    private func emit(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let part = min(rest.count, Self.sinkBytes - pending.count)
+            pending.append(contentsOf: rest.prefix(part))
+            offset += part
+            rest = UnsafeBufferPointer(rebasing: rest.dropFirst(part))
+            guard pending.count == Self.sinkBytes else { continue }
+            try sink(pending)
+            pending.removeAll(keepingCapacity: true)
         }
-        if !pending.isEmpty { try sink(pending) }
-        pending.removeAll(keepingCapacity: true)
-        if bytes.count >= Self.sinkBytes / 4 { try sink(bytes) } else { pending.append(contentsOf: bytes) }
     }
 
     private var summary: ParquetFileSummary {

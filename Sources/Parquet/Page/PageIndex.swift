@@ -11,9 +11,15 @@ struct PageIndex {
         var storedBytes: Int
         var firstRow: Int
         var nullCount: Int
+        var nanCount: Int
         var valueCount: Int
         /// Cut to `ParquetLimits.statisticsBytesMax`.
         var bounds: ColumnBounds
+        /// Bytes of BYTE_ARRAY values without their lengths; nil for other types.
+        var unencodedBytes: Int?
+        /// Entries by level; empty when the greatest level is 0.
+        var repetitionHistogram: [Int]
+        var definitionHistogram: [Int]
     }
 
     let pages: [Page]
@@ -31,8 +37,14 @@ struct PageIndex {
         writer.list(3, of: .binary, count: pages.count)
         for page in bounds { writer.element(page.high) }
         writer.int32(4, boundaryOrder)
-        writer.list(5, of: .int64, count: pages.count)
-        for page in pages { writer.element(page.nullCount) }
+        writer.list(5, pages.map(\.nullCount))
+        let repetition = pages.flatMap(\.repetitionHistogram)
+        if !repetition.isEmpty { writer.list(6, repetition) }
+        let definition = pages.flatMap(\.definitionHistogram)
+        if !definition.isEmpty { writer.list(7, definition) }
+        if element.physicalType == .float || element.physicalType == .double {
+            writer.list(8, pages.map(\.nanCount))
+        }
         writer.stop()
         return writer.bytes
     }
@@ -57,6 +69,8 @@ struct PageIndex {
                 $0.int64(3, page.firstRow)
             }
         }
+        let unencoded = pages.compactMap(\.unencodedBytes)
+        if !unencoded.isEmpty, unencoded.count == pages.count { writer.list(2, unencoded) }
         writer.stop()
         return writer.bytes
     }

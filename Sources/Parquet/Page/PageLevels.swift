@@ -5,48 +5,70 @@ struct PageLevels {
     /// The greatest level, 0 when there are none to write.
     let maximum: Int
     private(set) var count = 0
-    /// Created by the first level below the maximum; until then all levels are equal and only counted.
-    private var levels: Buffer<UInt8>?
+    /// True while some level is below the maximum; until then all levels are equal and only counted.
+    private var isMixed = false
+    private let levels = Buffer<UInt8>()
 
     init(maximum: Int) { self.maximum = maximum }
 
-    var bufferedBytes: Int { levels?.count ?? 0 }
+    var bufferedBytes: Int { levels.count }
 
     /// `count` entries at the maximum.
     mutating func appendMaximum(_ count: Int) {
-        if maximum > 0 { levels?.append(repeating: UInt8(maximum), count: count) }
+        if isMixed { levels.append(repeating: UInt8(maximum), count: count) }
         self.count += count
     }
 
     mutating func append(_ values: UnsafePointer<UInt8>, count: Int) {
         if maximum > 0 {
-            let buffer = levels ?? Buffer(capacity: self.count + count)
-            if levels == nil {
-                buffer.append(repeating: UInt8(maximum), count: self.count)
-                levels = buffer
+            if !isMixed {
+                levels.append(repeating: UInt8(maximum), count: self.count)
+                isMixed = true
             }
-            buffer.append(UnsafeBufferPointer(start: values, count: count))
+            levels.append(UnsafeBufferPointer(start: values, count: count))
         }
         self.count += count
     }
 
-    /// Appends the 4-byte length and the runs, as v1 data pages hold them; nothing when the maximum is 0.
-    func encode(into out: Buffer<UInt8>) {
+    /// Appends the runs, after 4 bytes with their length in v1 data pages; nothing when the maximum is 0.
+    func encode(into out: Buffer<UInt8>, hasLength: Bool) {
         guard maximum > 0 else { return }
         let start = out.count
-        out.append(repeating: 0, count: 4)
+        if hasLength { out.append(repeating: 0, count: 4) }
         let width = BitPacking.width(maximum)
-        if let levels {
+        if isMixed {
             RunLengthEncoder.encode(UnsafePointer(levels.pointer), count: count, width: width, into: out)
-        } else {
+        } else if count > 0 {
             RunLengthEncoder.run(UInt32(maximum), count: count, width: width, into: out)
         }
+        guard hasLength else { return }
         let length = UInt32(out.count - start - 4).littleEndian
         UnsafeMutableRawPointer(out.pointer + start).storeBytes(of: length, as: UInt32.self)
     }
 
+    /// Entries by level; empty when the maximum is 0.
+    var histogram: [Int] {
+        guard maximum > 0 else { return [] }
+        var counts = [Int](repeating: 0, count: maximum + 1)
+        var rest = count
+        if isMixed {
+            let pointer = levels.pointer
+            for level in 0..<maximum {
+                // One pass a level: a comparison of many bytes at a time beats a lookup of each.
+                let wanted = UInt8(level)
+                var found = 0
+                for index in 0..<count { found &+= pointer[index] == wanted ? 1 : 0 }
+                counts[level] = found
+                rest -= found
+            }
+        }
+        counts[maximum] = rest
+        return counts
+    }
+
     mutating func removeAll() {
         count = 0
-        levels = nil
+        isMixed = false
+        levels.removeAll()
     }
 }
