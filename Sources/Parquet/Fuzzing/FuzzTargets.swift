@@ -12,21 +12,21 @@ package enum FuzzTargets {
     }
 
     /// The one list.
-    package static let all: [Target] = [
-        Target(name: "footer") { input in tolerate { try footer(input) } },
-        Target(name: "page-header") { input in tolerate { try pageHeader(input) } },
-        Target(name: "file") { input in tolerate { try file(input) } },
-        Target(name: "chunk") { input in tolerate { try chunk(input) } },
-        Target(name: "run-length") { input in tolerate { try runLength(input) } },
-        Target(name: "plain") { input in tolerate { try plain(input) } },
-        Target(name: "codec") { input in tolerate { try codec(input) } },
-        Target(name: "write-read") { input in tolerate { try writeRead(input) } },
-    ]
+    package static let all: [Target] =
+        [
+            Target(name: "footer") { input in tolerate { try footer(input) } },
+            Target(name: "page-header") { input in tolerate { try pageHeader(input) } },
+            Target(name: "file") { input in tolerate { try file(input) } },
+            Target(name: "chunk") { input in tolerate { try chunk(input) } },
+            Target(name: "bloom-filter") { input in tolerate { try bloomFilter(input) } },
+            Target(name: "codec") { input in tolerate { try codec(input) } },
+            Target(name: "write-read") { input in tolerate { try writeRead(input) } },
+        ] + encodings
 
     package static func target(_ name: String) -> Target? { all.first { $0.name == name } }
 
     /// Typed errors are the expected answer to damage; `.internal` would be our own fault.
-    private static func tolerate(_ body: () throws -> Void) {
+    static func tolerate(_ body: () throws -> Void) {
         do { try body() } catch let error as FirnError {
             precondition(error.kind != .internal, "an internal error: \(error)")
         } catch { preconditionFailure("an untyped error: \(error)") }
@@ -53,6 +53,16 @@ package enum FuzzTargets {
     private static func pageHeader(_ input: UnsafeRawBufferPointer) throws {
         var reader = CompactReader(Array(input), range: 0..<input.count, source: "fuzz", base: 0)
         _ = try PageHeader(thrift: &reader)
+    }
+
+    private static func bloomFilter(_ input: UnsafeRawBufferPointer) throws {
+        let filter = try BloomFilter.parse(Array(input), source: "fuzz")
+        var copy = filter
+        copy.insert(hash: UInt64(input.count) &* 0x9e37_79b9_7f4a_7c15)
+        precondition(copy.mayContain(hash: UInt64(input.count) &* 0x9e37_79b9_7f4a_7c15), "a Bloom filter forgets")
+        let bytes = must { () throws(FirnError) in try BloomFilter.parse(filter.serialize(), source: "fuzz") }
+            .serialize()
+        precondition(bytes == filter.serialize(), "a Bloom filter changes when it is written")
     }
 
     // MARK: Files
@@ -106,45 +116,9 @@ package enum FuzzTargets {
             })
     }
 
-    // MARK: Encodings
+    // MARK: Codecs
 
-    /// The first byte is the width, the next two the count.
-    private static func runLength(_ input: UnsafeRawBufferPointer) throws {
-        guard let (width, count, region) = parameters(input) else { return }
-        let values = Buffer<UInt32>(capacity: count)
-        try RunLengthDecoder.decode(region, width: width % 33, count: count, into: values.pointer)
-        values.commit(count)
-        guard width % 33 > 0 else { return }
-        let encoded = Buffer<UInt8>()
-        RunLengthEncoder.encode(UnsafePointer(values.pointer), count: count, width: width % 33, into: encoded)
-        let again = Buffer<UInt32>(capacity: count)
-        must { () throws(FirnError) in
-            try RunLengthDecoder.decode(
-                UnsafeRawBufferPointer(encoded.values), width: width % 33, count: count, into: again.pointer)
-        }
-        again.commit(count)
-        precondition(values.array == again.array, "runs change when they are encoded again")
-    }
-
-    private static func plain(_ input: UnsafeRawBufferPointer) throws {
-        guard let (kind, count, region) = parameters(input) else { return }
-        try values(kind).appendPlain(region, count: count)
-    }
-
-    static func parameters(_ input: UnsafeRawBufferPointer) -> (Int, Int, UnsafeRawBufferPointer)? {
-        guard input.count >= 3 else { return nil }
-        let region = UnsafeRawBufferPointer(rebasing: input[3...])
-        return (Int(input[0]), Int(input[1]) | Int(input[2]) << 8, region)
-    }
-
-    /// Values of a physical type chosen by a number.
-    static func values(_ kind: Int) throws -> PhysicalValues {
-        var element = ParquetFooter.SchemaElement(name: "c")
-        element.physicalType = ParquetPhysicalType(rawValue: Int32(kind & 7))
-        element.typeLength = kind >> 3 + 1
-        return try PhysicalValues(element)
-    }
-
+    /// The first byte is the codec, the next two the size.
     private static func codec(_ input: UnsafeRawBufferPointer) throws {
         guard let (number, count, region) = parameters(input), let codec = ParquetCodec(rawValue: Int32(number % 8))
         else { return }
