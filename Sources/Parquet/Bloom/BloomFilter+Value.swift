@@ -33,6 +33,14 @@ extension BloomFilter {
             // A microsecond stands for a thousand stored values.
             case .nanos: return nil
             }
+        case .timestampNs(let v), .timestamptzNs(let v):
+            let unit: Int64 =
+                switch leaf.timeUnit {
+                case .nanos: 1
+                case .micros: 1000
+                case .millis: 1_000_000
+                }
+            return v % unit == 0 ? Int128(v / unit) : nil
         case .decimal(let v, let scale):
             let isUnsigned = leaf.decimal == nil && !leaf.isSigned
             return leaf.decimal?.scale == scale || isUnsigned && scale == 0 ? v : nil

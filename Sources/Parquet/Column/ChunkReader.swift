@@ -1,257 +1,410 @@
 import Base
 import Columnar
 
-/// One decoded column chunk: levels of every entry, and the values of those that have one.
-struct ChunkData {
-    let entries: Int
-    /// Nil when the column has no definition levels.
-    let definition: Buffer<UInt8>?
-    /// Nil when the column has no repetition levels.
-    let repetition: Buffer<UInt8>?
-    let values: PhysicalValues
-    var present: Int { values.count }
-}
-
-/// Decodes the pages of one column chunk.
+/// Decodes the pages of one column chunk, all of them or those that hold wanted rows.
 ///
-/// 1. A dictionary page may come first; it is PLAIN.
-/// 2. Each data page is decompressed, its levels are read, then as many values as levels reach the maximum.
-/// 3. The pages must hold exactly the entries and rows that the footer names.
+/// 1. A dictionary page may come first; it is PLAIN, and is not looked at before a page refers to it.
+/// 2. Each data page is decompressed, its levels are read, then as many values as levels reach the maximum. A page
+///    whose header or place tells that none of its rows is wanted stays as it is.
+/// 3. The pages must hold exactly the entries and rows that the footer, or the offset index, names.
 ///
 /// Every size is compared with the bytes it claims to describe before it is used.
 /// Format: https://parquet.apache.org/docs/file-format/data-pages/
 struct ChunkReader {
     private let leaf: SchemaLeaf
     private let chunk: ParquetFooter.ColumnChunk
-    private let bytes: [UInt8]
-    /// Where `bytes` starts in the file, for messages.
-    private let base: Int
     private let source: String
     private let decompressor: PageDecompressor
-    private var at = 0
 
     private let page: Buffer<UInt8>
-    private let definition: Buffer<UInt8>?
+    /// Outside lists, created by the first entry without a value; nil, while there is none, stands for the maximum.
+    private var definition: Buffer<UInt8>?
     private let repetition: Buffer<UInt8>?
     private let values: PhysicalValues
+    private var storedDictionary: StoredPage?
     private var dictionary: PhysicalValues?
+    /// Entries decoded.
     private var entries = 0
+    /// Rows decoded.
+    private var rows = RowSelection()
 
+    /// A page as it lies in the file.
+    private struct StoredPage {
+        let header: PageHeader
+        let block: FetchedBytes.Block
+        /// Within the block.
+        let start: Int
+        let body: Range<Int>
+        var offset: Int { block.base + start }
+    }
+
+    /// `page` is room for decompressed pages, used again by the next reader.
     init(
-        leaf: SchemaLeaf, chunk: ParquetFooter.ColumnChunk, bytes: [UInt8], base: Int, source: String,
-        decompressor: PageDecompressor, page: Buffer<UInt8>
+        leaf: SchemaLeaf, chunk: ParquetFooter.ColumnChunk, source: String, decompressor: PageDecompressor,
+        page: Buffer<UInt8>
     ) throws(FirnError) {
         self.leaf = leaf
         self.chunk = chunk
-        self.bytes = bytes
-        self.base = base
         self.source = source
         self.decompressor = decompressor
         self.page = page
-        definition = leaf.definitionMax > 0 ? Buffer(capacity: chunk.valueCount) : nil
-        repetition = leaf.repetitionMax > 0 ? Buffer(capacity: chunk.valueCount) : nil
+        definition = leaf.repetitionMax > 0 ? Buffer() : nil
+        repetition = leaf.repetitionMax > 0 ? Buffer() : nil
         values = try PhysicalValues(leaf.element)
-        values.reserve(min(chunk.valueCount, ParquetLimits.chunkEntriesFree))
     }
 
+    // MARK: Pages one after the other
+
+    /// Decodes the chunk at `range`, without the pages that are known to hold no row of `wanted`.
+    ///
     /// Throws `.corrupted` or `.unsupported` with the file, the column and the offset of the page at fault.
-    mutating func decode(rowCount: Int) throws(FirnError) -> ChunkData {
-        var pageStart = 0
+    mutating func decode(
+        _ range: Range<Int>, in block: FetchedBytes.Block, rowCount: Int, wanted: RowSelection?
+    ) throws(FirnError) -> ChunkData {
+        var at = range.lowerBound - block.base
+        let end = range.upperBound - block.base
+        var start = at
         do throws(FirnError) {
-            while entries < chunk.valueCount {
-                pageStart = at
-                try decodePage()
+            if wanted == nil { reserve(chunk.valueCount) }
+            var passed = 0
+            var row = 0
+            var startsRow = true
+            while passed < chunk.valueCount {
+                start = at
+                let page = try storedPage(at..<end, block)
+                at = page.body.upperBound
+                guard let count = page.header.entryCount else {
+                    try keepDictionary(page, isFirst: passed == 0)
+                    continue
+                }
+                guard count <= chunk.valueCount - passed else {
+                    throw RunLengthDecoder.malformed(
+                        "the pages hold more entries than the \(chunk.valueCount) declared")
+                }
+                passed += count
+                if let wanted, let rows = page.header.rowCount(leaf), !wanted.overlaps(row..<row + min(rows, rowCount))
+                {
+                    row += rows
+                    startsRow = true
+                    continue
+                }
+                let rows = try decode(page, startsRow: startsRow)
+                self.rows.append(row..<row + rows)
+                row += rows
+                startsRow = false
             }
-            guard entries == chunk.valueCount else {
-                throw RunLengthDecoder.malformed("the pages hold \(entries) entries, not \(chunk.valueCount)")
+            guard row == rowCount else {
+                throw RunLengthDecoder.malformed("the column holds \(row) rows, the row group \(rowCount)")
             }
-            try checkRows(rowCount)
-        } catch {
-            throw error.adding(["file": source, "column": leaf.name, "offset": String(base + pageStart)])
-        }
-        return ChunkData(entries: entries, definition: definition, repetition: repetition, values: values)
+        } catch { throw located(error, block.base + start) }
+        return finish()
     }
 
-    private func checkRows(_ rowCount: Int) throws(FirnError) {
-        var rows = entries
-        if let repetition {
-            rows = 0
-            for level in repetition.values { rows &+= level == 0 ? 1 : 0 }
-            guard entries == 0 || repetition[0] == 0 else {
-                throw RunLengthDecoder.malformed("the column starts in the middle of a row")
+    // MARK: Pages by their places
+
+    /// Decodes some of the pages of the offset index.
+    ///
+    /// - Parameter dictionary: what lies before the first data page; may be empty.
+    mutating func decode(
+        _ pages: [ParquetPageIndex.Page], dictionary: Range<Int>, in fetched: FetchedBytes
+    ) throws(FirnError) -> ChunkData {
+        var offset = dictionary.lowerBound
+        do throws(FirnError) {
+            if !dictionary.isEmpty {
+                let block = fetched.block(dictionary)
+                var at = dictionary.lowerBound - block.base
+                while at < dictionary.upperBound - block.base {
+                    let page = try storedPage(at..<dictionary.upperBound - block.base, block)
+                    guard page.header.entryCount == nil else {
+                        throw RunLengthDecoder.malformed("a data page that the offset index does not know")
+                    }
+                    try keepDictionary(page, isFirst: true)
+                    at = page.body.upperBound
+                }
             }
-        }
-        guard rows == rowCount else {
-            throw RunLengthDecoder.malformed("the column holds \(rows) rows, the row group \(rowCount)")
-        }
+            for place in pages {
+                offset = place.offset
+                let range = place.offset..<place.offset + place.storedBytes
+                let block = fetched.block(range)
+                let page = try storedPage(range.lowerBound - block.base..<range.upperBound - block.base, block)
+                guard let count = page.header.entryCount, count <= chunk.valueCount - entries else {
+                    throw RunLengthDecoder.malformed("the offset index names a page that is no data page")
+                }
+                let rows = try decode(page, startsRow: true)
+                guard rows == place.rowCount else {
+                    throw RunLengthDecoder.malformed("a page of \(rows) rows, the offset index says \(place.rowCount)")
+                }
+                self.rows.append(place.firstRow..<place.firstRow + rows)
+            }
+        } catch { throw located(error, offset) }
+        return finish()
     }
 
-    private mutating func decodePage() throws(FirnError) {
-        var reader = CompactReader(bytes, range: at..<bytes.count, source: source, base: base)
+    private func located(_ error: FirnError, _ offset: Int) -> FirnError {
+        error.adding(["file": source, "column": leaf.name, "offset": String(offset)])
+    }
+
+    private func finish() -> ChunkData {
+        ChunkData(entries: entries, definition: definition, repetition: repetition, values: values, rows: rows)
+    }
+
+    private func reserve(_ count: Int) {
+        definition?.reserve(count)
+        repetition?.reserve(count)
+        values.reserve(min(count, ParquetLimits.chunkEntriesFree))
+    }
+
+    // MARK: One page
+
+    private func storedPage(_ range: Range<Int>, _ block: FetchedBytes.Block) throws(FirnError) -> StoredPage {
+        var reader = CompactReader(block.bytes, range: range, source: source, base: block.base)
         let header = try PageHeader(thrift: &reader)
         guard header.compressedBytes <= reader.remaining else {
             throw RunLengthDecoder.malformed(
                 "a page of \(header.compressedBytes) bytes where \(reader.remaining) are left")
         }
-        let body = reader.offset..<reader.offset + header.compressedBytes
-        at = body.upperBound
-        try checkSum(header, body)
-        switch header.kind {
-        case .other: break
-        case .dictionary(let count, let encoding):
-            guard dictionary == nil, entries == 0 else {
-                throw RunLengthDecoder.malformed("a second dictionary page")
+        return StoredPage(
+            header: header, block: block, start: range.lowerBound,
+            body: reader.offset..<reader.offset + header.compressedBytes)
+    }
+
+    /// Keeps a dictionary page for when it is needed; pages of other kinds are passed over.
+    private mutating func keepDictionary(_ page: StoredPage, isFirst: Bool) throws(FirnError) {
+        guard case .dictionary = page.header.kind else { return }
+        guard storedDictionary == nil, isFirst else {
+            throw RunLengthDecoder.malformed("a dictionary page after other pages")
+        }
+        storedDictionary = page
+    }
+
+    private mutating func openDictionary() throws(FirnError) -> PhysicalValues {
+        if let dictionary { return dictionary }
+        guard let stored = storedDictionary, case .dictionary(let count, let encoding) = stored.header.kind else {
+            throw RunLengthDecoder.malformed("dictionary indices without a dictionary")
+        }
+        guard encoding == .plain || encoding == .plainDictionary else { throw Self.unsupported(encoding) }
+        let values = try PhysicalValues(leaf.element)
+        // The page that asked for it lies in the shared room.
+        let room = Buffer<UInt8>()
+        try withBody(stored) { (body) throws(FirnError) in
+            let plain = try unfold(body, stored.header.uncompressedBytes, room)
+            try values.appendPlain(plain, count: count)
+        }
+        dictionary = values
+        return values
+    }
+
+    /// Checks the checksum and gives the stored bytes of a page.
+    private func withBody<Result>(
+        _ page: StoredPage, _ work: (UnsafeRawBufferPointer) throws(FirnError) -> Result
+    ) throws(FirnError) -> Result {
+        try page.block.bytes.withUnsafeBufferPointer { (all) throws(FirnError) -> Result in
+            let body = UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: all[page.body]))
+            if let expected = page.header.checksum, CRC32.checksum(body) != expected {
+                throw FirnError(.corrupted, "page_checksum", "a page does not match its checksum")
             }
-            guard encoding == .plain || encoding == .plainDictionary else { throw unsupported(encoding) }
-            try unfold(body, header.uncompressedBytes)
-            let values = try PhysicalValues(leaf.element)
-            try values.appendPlain(UnsafeRawBufferPointer(page.values), count: count)
-            dictionary = values
-        case .data(let count, let encoding, let definitionEncoding, let repetitionEncoding):
-            try unfold(body, header.uncompressedBytes)
-            var region = UnsafeRawBufferPointer(page.values)
-            try levels(&region, repetition, leaf.repetitionMax, repetitionEncoding, count)
-            try levels(&region, definition, leaf.definitionMax, definitionEncoding, count)
-            try appendValues(region, encoding, count)
-        case .dataV2(let data): try decode(data, header, body)
+            return try work(body)
         }
     }
 
-    private func checkSum(_ header: PageHeader, _ body: Range<Int>) throws(FirnError) {
-        guard let expected = header.checksum else { return }
-        let actual = bytes.withUnsafeBytes { CRC32.checksum(UnsafeRawBufferPointer(rebasing: $0[body])) }
-        guard actual == expected else {
-            throw FirnError(.corrupted, "page_checksum", "a page does not match its checksum")
+    private func unfold(
+        _ stored: UnsafeRawBufferPointer, _ count: Int, _ room: Buffer<UInt8>
+    ) throws(FirnError) -> UnsafeRawBufferPointer {
+        if chunk.codec == .uncompressed {
+            guard stored.count == count else {
+                throw RunLengthDecoder.malformed("an uncompressed page has two different sizes")
+            }
+            return stored
         }
+        try decompressor.decompress(chunk.codec, stored, into: room, count: count)
+        return UnsafeRawBufferPointer(room.values)
     }
 
-    private func unfold(_ body: Range<Int>, _ uncompressedBytes: Int) throws(FirnError) {
-        do {
-            try bytes.withUnsafeBytes {
-                try decompressor.decompress(
-                    chunk.codec, UnsafeRawBufferPointer(rebasing: $0[body]), into: page, count: uncompressedBytes)
+    /// Appends a data page; returns how many rows start in it.
+    private mutating func decode(_ page: StoredPage, startsRow: Bool) throws(FirnError) -> Int {
+        try withBody(page) { (body) throws(FirnError) in
+            switch page.header.kind {
+            case .data(let count, let encoding, let definitionEncoding, let repetitionEncoding):
+                var region = try unfold(body, page.header.uncompressedBytes, self.page)
+                var rows = count
+                if let repetition {
+                    let levels = try Self.levels(&region, repetitionEncoding, leaf.repetitionMax, count)
+                    rows = try repeated(levels, count, repetition, startsRow)
+                }
+                var present = count
+                if leaf.definitionMax > 0 {
+                    let levels = try Self.levels(&region, definitionEncoding, leaf.definitionMax, count)
+                    present = try defined(levels, count)
+                }
+                try appendValues(region, encoding, present)
+                entries += count
+                return rows
+            case .dataV2(let data): return try decode(data, page.header, body)
+            case .dictionary, .other: preconditionFailure("not a data page")
             }
-        } catch { throw error as! FirnError }
+        }
     }
 
     private mutating func decode(
-        _ data: PageHeader.DataV2, _ header: PageHeader, _ body: Range<Int>
-    ) throws(FirnError) {
+        _ data: PageHeader.DataV2, _ header: PageHeader, _ body: UnsafeRawBufferPointer
+    ) throws(FirnError) -> Int {
         let levelBytes = data.repetitionBytes + data.definitionBytes
         guard levelBytes <= body.count, levelBytes <= header.uncompressedBytes else {
             throw RunLengthDecoder.malformed("levels of \(levelBytes) bytes in a page of \(body.count)")
         }
-        let start = body.lowerBound
-        let middle = start + data.repetitionBytes
-        try checkEntries(data.valueCount)
-        try runLengths(start..<middle, repetition, leaf.repetitionMax, data.valueCount)
-        try runLengths(middle..<start + levelBytes, definition, leaf.definitionMax, data.valueCount)
-        let stored = start + levelBytes..<body.upperBound
+        var rows = data.valueCount
+        if let repetition {
+            let levels = Levels(
+                bytes: UnsafeRawBufferPointer(rebasing: body[..<data.repetitionBytes]), isRuns: true)
+            rows = try repeated(levels, data.valueCount, repetition, true)
+        }
+        guard rows == data.rowCount else {
+            throw RunLengthDecoder.malformed("a page of \(rows) rows says it has \(data.rowCount)")
+        }
+        var present = data.valueCount
+        if leaf.definitionMax > 0 {
+            let levels = Levels(
+                bytes: UnsafeRawBufferPointer(rebasing: body[data.repetitionBytes..<levelBytes]), isRuns: true)
+            present = try defined(levels, data.valueCount)
+        }
+        let stored = UnsafeRawBufferPointer(rebasing: body[levelBytes...])
         let size = header.uncompressedBytes - levelBytes
+        var region = stored
         // An empty value section is not compressed at all by some writers.
-        if stored.isEmpty && size == 0 {
-            page.removeAll()
-        } else if data.isCompressed {
-            try unfold(stored, size)
-        } else {
-            guard stored.count == size else { throw RunLengthDecoder.malformed("a page has two different sizes") }
-            page.removeAll()
-            bytes.withUnsafeBufferPointer { page.append(UnsafeBufferPointer(rebasing: $0[stored])) }
+        if data.isCompressed, !(stored.isEmpty && size == 0) {
+            region = try unfold(stored, size, page)
+        } else if stored.count != size {
+            throw RunLengthDecoder.malformed("a page has two different sizes")
         }
-        try appendValues(UnsafeRawBufferPointer(page.values), data.encoding, data.valueCount)
+        try appendValues(region, data.encoding, present)
+        entries += data.valueCount
+        return rows
     }
 
-    private func runLengths(
-        _ range: Range<Int>, _ out: Buffer<UInt8>?, _ maximum: Int, _ count: Int
-    ) throws(FirnError) {
-        guard let out else { return }
-        do {
-            try bytes.withUnsafeBytes {
-                try Self.append(UnsafeRawBufferPointer(rebasing: $0[range]), maximum, count, to: out)
-            }
-        } catch { throw error as! FirnError }
-    }
+    // MARK: Levels and values
 
-    private func checkEntries(_ count: Int) throws(FirnError) {
-        guard count <= chunk.valueCount - entries else {
-            throw RunLengthDecoder.malformed("the pages hold more entries than the \(chunk.valueCount) declared")
+    /// Takes the levels of a v1 page off the front of `region`: 4 bytes of length and then runs or, in old files, bits
+    /// without a length.
+    private static func levels(
+        _ region: inout UnsafeRawBufferPointer, _ encoding: ParquetEncoding, _ maximum: Int, _ count: Int
+    ) throws(FirnError) -> Levels {
+        var start = 0
+        var length = (count * BitPacking.width(maximum) + 7) / 8
+        if encoding == .rle {
+            guard region.count >= 4 else { throw RunLengthDecoder.malformed("a page ends before its levels") }
+            start = 4
+            length = Int(UInt32(littleEndian: region.loadUnaligned(as: UInt32.self)))
+        } else if encoding != .bitPacked {
+            throw Self.unsupported(encoding)
         }
+        guard length <= region.count - start else {
+            throw RunLengthDecoder.malformed("levels pass the end of their page")
+        }
+        let levels = Levels(
+            bytes: UnsafeRawBufferPointer(rebasing: region[start..<start + length]), isRuns: encoding == .rle)
+        region = UnsafeRawBufferPointer(rebasing: region[(start + length)...])
+        return levels
     }
 
-    /// Levels of a v1 page: 4 bytes of length, then runs.
-    private func levels(
-        _ region: inout UnsafeRawBufferPointer, _ out: Buffer<UInt8>?, _ maximum: Int, _ encoding: ParquetEncoding,
-        _ count: Int
-    ) throws(FirnError) {
-        try checkEntries(count)
-        guard let out else { return }
-        if encoding == ParquetEncoding(rawValue: 4) { return try bitPacked(&region, out, maximum, count) }
-        guard encoding == .rle else { throw unsupported(encoding) }
-        guard region.count >= 4 else { throw RunLengthDecoder.malformed("a page ends before its levels") }
-        let length = Int(UInt32(littleEndian: region.loadUnaligned(as: UInt32.self)))
-        guard length <= region.count - 4 else { throw RunLengthDecoder.malformed("levels pass the end of their page") }
-        try Self.append(UnsafeRawBufferPointer(rebasing: region[4..<4 + length]), maximum, count, to: out)
-        region = UnsafeRawBufferPointer(rebasing: region[(4 + length)...])
+    /// Stored levels.
+    private struct Levels {
+        let bytes: UnsafeRawBufferPointer
+        /// False for the deprecated form: packed bits alone, most significant first.
+        let isRuns: Bool
     }
 
     private static func append(
-        _ region: UnsafeRawBufferPointer, _ maximum: Int, _ count: Int, to out: Buffer<UInt8>
+        _ levels: Levels, _ maximum: Int, _ count: Int, to out: Buffer<UInt8>
     ) throws(FirnError) {
         out.reserve(count)
         let target = out.pointer + out.count
-        try RunLengthDecoder.decode(region, width: BitPacking.width(maximum), count: count, into: target)
-        try commit(maximum, count, to: out)
-    }
-
-    /// Levels of old writers: bits without a length before them, most significant first.
-    private func bitPacked(
-        _ region: inout UnsafeRawBufferPointer, _ out: Buffer<UInt8>, _ maximum: Int, _ count: Int
-    ) throws(FirnError) {
         let width = BitPacking.width(maximum)
-        let length = (count * width + 7) / 8
-        guard length <= region.count else { throw RunLengthDecoder.malformed("levels pass the end of their page") }
-        out.reserve(count)
-        BitPacking.unpackBigEndian(region, count: count, width: width, into: out.pointer + out.count)
-        try Self.commit(maximum, count, to: out)
-        region = UnsafeRawBufferPointer(rebasing: region[length...])
-    }
-
-    /// Accepts `count` levels written past the end of `out`, none of which may pass the maximum.
-    private static func commit(_ maximum: Int, _ count: Int, to out: Buffer<UInt8>) throws(FirnError) {
-        let target = out.pointer + out.count
-        var greatest: UInt8 = 0
-        for index in 0..<count { greatest = max(greatest, target[index]) }
+        if levels.isRuns {
+            try RunLengthDecoder.decode(levels.bytes, width: width, count: count, into: target)
+        } else {
+            BitPacking.unpackBigEndian(levels.bytes, count: count, width: width, into: target)
+        }
+        let greatest = LevelKernels.greatest(target, count)
         guard Int(greatest) <= maximum else {
             throw RunLengthDecoder.malformed("level \(greatest) where \(maximum) is the greatest")
         }
         out.commit(count)
     }
 
-    /// The values of a page whose `count` levels have just been appended.
-    private mutating func appendValues(
-        _ region: UnsafeRawBufferPointer, _ encoding: ParquetEncoding, _ count: Int
-    ) throws(FirnError) {
-        var present = count
-        if let definition {
-            let maximum = UInt8(leaf.definitionMax)
-            let levels = definition.pointer + entries
-            present = 0
-            for index in 0..<count { present &+= levels[index] == maximum ? 1 : 0 }
+    /// Appends repetition levels; returns how many rows start among them.
+    private func repeated(
+        _ levels: Levels, _ count: Int, _ out: Buffer<UInt8>, _ startsRow: Bool
+    ) throws(FirnError) -> Int {
+        let start = out.count
+        try Self.append(levels, leaf.repetitionMax, count, to: out)
+        guard !startsRow || count == 0 || out.pointer[start] == 0 else {
+            throw RunLengthDecoder.malformed("a page starts in the middle of a row")
         }
-        entries += count
+        return LevelKernels.count(out.pointer + start, count, equalTo: 0)
+    }
+
+    /// Appends definition levels; returns how many of them have a value.
+    private mutating func defined(_ stored: Levels, _ count: Int) throws(FirnError) -> Int {
+        let maximum = UInt8(leaf.definitionMax)
+        if stored.isRuns, Self.isOneRun(stored.bytes, of: maximum, count) {
+            definition?.append(repeating: maximum, count: count)
+            return count
+        }
+        if let definition {
+            try Self.append(stored, leaf.definitionMax, count, to: definition)
+            return LevelKernels.count(definition.pointer + definition.count - count, count, equalTo: maximum)
+        }
+        let levels = Buffer<UInt8>(
+            capacity: max(entries + count, min(chunk.valueCount, ParquetLimits.chunkEntriesFree)))
+        levels.append(repeating: maximum, count: entries)
+        try Self.append(stored, leaf.definitionMax, count, to: levels)
+        let present = LevelKernels.count(levels.pointer + entries, count, equalTo: maximum)
+        if present < count { definition = levels }
+        return present
+    }
+
+    /// True when the levels are a single run of `level`, as they are in a page without nulls.
+    private static func isOneRun(_ region: UnsafeRawBufferPointer, of level: UInt8, _ count: Int) -> Bool {
+        var header: UInt64 = 0
+        for at in 0..<min(region.count, 5) {
+            header |= UInt64(region[at] & 0x7f) << UInt64(at * 7)
+            if region[at] & 0x80 != 0 { continue }
+            return header & 1 == 0 && header >> 1 >= UInt64(count) && at + 1 < region.count && region[at + 1] == level
+        }
+        return false
+    }
+
+    private mutating func appendValues(
+        _ region: UnsafeRawBufferPointer, _ encoding: ParquetEncoding, _ present: Int
+    ) throws(FirnError) {
         switch encoding {
-        case .rleDictionary, .plainDictionary: try gather(region, present)
+        case .rleDictionary, .plainDictionary:
+            if present > 0 { try values.appendIndexed(try openDictionary(), region, count: present) }
         default: try values.append(region, encoding, count: present)
         }
     }
 
-    private func gather(_ region: UnsafeRawBufferPointer, _ count: Int) throws(FirnError) {
-        if count == 0 { return }
-        guard let dictionary else { throw RunLengthDecoder.malformed("dictionary indices without a dictionary") }
-        try values.appendIndexed(dictionary, region, count: count)
+    private static func unsupported(_ encoding: ParquetEncoding) -> FirnError {
+        FirnError(.unsupported, "parquet_encoding", "the encoding \(encoding) is not supported")
+    }
+}
+
+extension PageHeader {
+    /// Entries of a data page, nulls included; nil for other pages.
+    var entryCount: Int? {
+        switch kind {
+        case .data(let count, _, _, _): count
+        case .dataV2(let data): data.valueCount
+        case .dictionary, .other: nil
+        }
     }
 
-    private func unsupported(_ encoding: ParquetEncoding) -> FirnError {
-        FirnError(.unsupported, "parquet_encoding", "the encoding \(encoding) is not supported")
+    /// Rows of a data page, where its header tells.
+    func rowCount(_ leaf: SchemaLeaf) -> Int? {
+        switch kind {
+        case .data(let count, _, _, _): leaf.repetitionMax == 0 ? count : nil
+        case .dataV2(let data): leaf.repetitionMax == 0 ? data.valueCount : data.rowCount
+        case .dictionary, .other: nil
+        }
     }
 }

@@ -18,4 +18,11 @@ enum ParquetLimits {
     static let statisticsBytesMax = 64
     /// Bytes of a Bloom filter: parquet-java's bound too.
     static let bloomFilterBytesMax = 128 << 20
+    /// Bytes between two wanted ranges that are read along with them: a request to an object store costs as much time
+    /// as some hundred kilobytes, and a local file knows no difference.
+    static let requestGapBytesMax = 64 << 10
+    /// Ranges are merged, and column chunks fetched together, up to this size: it bounds what is held undecoded.
+    static let requestBytesTarget = 8 << 20
+    /// The first bytes of a Bloom filter of unknown size; its header takes some twenty.
+    static let bloomFilterHeaderBytes = 64
 }
