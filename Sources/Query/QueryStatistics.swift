@@ -14,7 +14,7 @@ public final class QueryStatistics: Sendable {
         public var rowGroupsRead = 0
         /// Bytes fetched from the store, manifests included.
         public var bytesRead = 0
-        /// Rows decoded.
+        /// Rows that passed the filters of their scans.
         public var rowsRead = 0
     }
 

@@ -60,7 +60,11 @@ import Testing
             (.notNull(fieldId: 7), [0, 1]), (.compare(fieldId: 8, .less, .double(0.1)), []),
             (.compare(fieldId: 8, .less, .float(0.2)), [0]), (.compare(fieldId: 9, .greater, .uuid(uuid(1))), [1, 3]),
             (.isIn(fieldId: 1, [.int(1), .int(3), .int(9)]), [0, 3]), (.not(.isIn(fieldId: 1, [.int(1)])), [1, 3]),
-            (.isIn(fieldId: 1, []), []),
+            (.isIn(fieldId: 1, []), []), (.isIn(fieldId: 1, (3..<20).map { .int($0) }), [3]),
+            (.isIn(fieldId: 1, (2..<20).map { .long($0) } + [.null]), [1, 3]),
+            (.isIn(fieldId: 2, (-9..<12).reversed().map { .int($0) }), [0]),
+            (.not(.isIn(fieldId: 4, (0..<20).map { .string("a\($0)") } + [.string("apple")])), [1, 3]),
+            (.isIn(fieldId: 3, (0..<20).map { .double(Double($0) / 2) }), [0, 1]),
             (.or(.compare(fieldId: 1, .equal, .int(1)), .isNull(fieldId: 2)), [0, 2]),
             (.and(.notNull(fieldId: 1), .not(.compare(fieldId: 1, .equal, .int(1)))), [1, 3]),
             (.not(.and(.compare(fieldId: 1, .equal, .int(1)), .alwaysTrue)), [1, 3]),
@@ -77,10 +81,37 @@ import Testing
             (.compare(fieldId: 1, .equal, .string("1")), "type_mismatch"),
             (.compare(fieldId: 11, .equal, .int(1)), "repeated_column"),
             (.startsWith(fieldId: 1, "1"), "type_mismatch"),
+            (.isIn(fieldId: 1, (0..<20).map { .string("\($0)") }), "type_mismatch"),
         ] as [(Predicate, String)])
     func refuses(predicate: Predicate, code: String) {
         let error = #expect(throws: FirnError.self) { try ExpressionEvaluator(predicate).select(Self.batch) }
         #expect(error?.code == code)
+    }
+
+    /// A known value in place of a column's, under every shape of negation.
+    @Test func foldingSelectsTheSameRows() throws {
+        let leaves: [Predicate] = [
+            .compare(fieldId: 3, .less, .double(0.25)), .compare(fieldId: 1, .greater, .int(1)), .isNull(fieldId: 7),
+            .isNull(fieldId: 1), .startsWith(fieldId: 4, "ap"), .isIn(fieldId: 1, [.int(1), .int(2)]), .alwaysFalse,
+        ]
+        for row in 0..<Self.batch.rowCount {
+            let one = Self.batch.taking([Int32(row)])
+            for a in leaves {
+                for b in leaves {
+                    for predicate in [
+                        Predicate.not(.and(a, .not(b))), .not(.or(.not(a), b)), .and(a, b), .or(.not(.not(a)), b),
+                    ] {
+                        let folded = try predicate.folding { id in
+                            id == 1 ? (one.columns[0].value(at: 0), .int) : nil
+                        }
+                        #expect(!folded.fieldIds.contains(1))
+                        #expect(
+                            try ExpressionEvaluator(folded).select(one)
+                                == ExpressionEvaluator(predicate).select(one), "\(predicate)")
+                    }
+                }
+            }
+        }
     }
 
     /// What holds without negations holds with them: the rewriting for pruning loses no row.

@@ -40,12 +40,57 @@ enum PredicateKernels {
     }
 
     static func isIn(_ column: Column, _ literals: [Value]) throws(FirnError) -> [UInt8] {
+        if literals.count > comparedLiteralsMax, let found = try search(column, literals) { return found }
         var found = [UInt8](repeating: 0, count: column.rowCount)
         for literal in literals where literal != .null {
             let matches = try compare(column, .equal, literal)
             for row in found.indices { found[row] |= matches[row] }
         }
         return found
+    }
+
+    /// Up to so many literals are compared with the whole column one after the other.
+    private static let comparedLiteralsMax = 8
+
+    /// Looks each value up among the sorted literals; nil for types for which that is not done.
+    private static func search(_ column: Column, _ literals: [Value]) throws(FirnError) -> [UInt8]? {
+        let none = column.taking([])
+        for literal in literals where literal != .null { _ = try compare(none, .equal, literal) }
+        switch column.storage {
+        case .int32(let values):
+            let sorted = literals.compactMap(\.wholeNumber).sorted()
+            return each(column) { row in contains(sorted) { order(Int64(values.pointer[row]), $0) } }
+        case .int64(let values):
+            let sorted = literals.compactMap(\.wholeNumber).sorted()
+            return each(column) { row in contains(sorted) { order(values.pointer[row], $0) } }
+        case .bytes(let offsets, let bytes):
+            let sorted = literals.compactMap(\.rawBytes).sorted { $0.lexicographicallyPrecedes($1) }
+            let (ends, data) = (offsets.values, bytes.values)
+            return each(column) { row in
+                let slice = UnsafeBufferPointer(rebasing: data[Int(ends[row])..<Int(ends[row + 1])])
+                return contains(sorted) { order(slice, $0) }
+            }
+        default: return nil
+        }
+    }
+
+    /// Binary search; `order` says where the value stands to a literal.
+    @inline(__always)
+    private static func contains<T>(_ sorted: [T], _ order: (T) -> ValueOrder.Result) -> Bool {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            switch order(sorted[middle]) {
+            case .equal: return true
+            case .less: high = middle
+            case .greater: low = middle + 1
+            }
+        }
+        return false
+    }
+
+    @inline(__always) private static func order(_ a: Int64, _ b: Int64) -> ValueOrder.Result {
+        a < b ? .less : a > b ? .greater : .equal
     }
 
     static func starts(_ column: Column, with prefix: String) throws(FirnError) -> [UInt8] {
@@ -146,5 +191,25 @@ enum PredicateKernels {
     private static func outside(_ column: Column, _ comparison: Expression.Comparison, isAbove: Bool) -> [UInt8] {
         let result = holds(isAbove ? .less : .greater, comparison)
         return [UInt8](repeating: result ? 1 : 0, count: column.rowCount)
+    }
+}
+
+extension Value {
+    fileprivate var wholeNumber: Int64? {
+        switch self {
+        case .int(let v), .date(let v): Int64(v)
+        case .long(let v), .time(let v), .timestamp(let v), .timestamptz(let v), .timestampNs(let v),
+            .timestamptzNs(let v):
+            v
+        default: nil
+        }
+    }
+
+    fileprivate var rawBytes: [UInt8]? {
+        switch self {
+        case .string(let v): Array(v.utf8)
+        case .binary(let v): v
+        default: nil
+        }
     }
 }

@@ -7,8 +7,8 @@ import Storage
 ///
 /// 1. Columns are found by field id. A file without ids gets them from `schema.name-mapping.default`, or is refused.
 /// 2. A column that the file lacks has the value of its identity partition field, else null.
-/// 3. A row group is skipped when its statistics exclude the filter. Rows of the others all come back: evaluate the
-///    filter on them with `ExpressionEvaluator`.
+/// 3. What the filter says about such columns is settled at once; the rest goes down to the file's statistics, Bloom
+///    filters and pages. Exactly the rows that pass come back.
 ///
 /// Spec: https://iceberg.apache.org/spec/#column-projection
 public final class DataFileReader {
@@ -17,7 +17,8 @@ public final class DataFileReader {
     private let stored: Schema
     /// Values of the other columns.
     private let constants: [Int: Value]
-    private let predicate: Expression
+    /// Over columns of the file.
+    private let filter: Expression
     private let reader: ParquetFileReader
     private var position = 0
     public private(set) var rowGroupsSkipped = 0
@@ -62,8 +63,8 @@ public final class DataFileReader {
         self.constants = try Self.constants(constants, of: schema, path: path)
         let constantIds = Set(self.constants.keys)
         stored = Schema(schemaId: schema.schemaId, fields: schema.fields.filter { !constantIds.contains($0.id) })
-        predicate = filter.withoutNegation { id in
-            schema.field(id: id).map { $0.type == .float || $0.type == .double } ?? true
+        self.filter = try filter.folding { id in
+            constants[id].flatMap { value in (schema.field(id: id)?.type ?? value.plainType).map { (value, $0) } }
         }
     }
 
@@ -95,25 +96,35 @@ public final class DataFileReader {
 
     public var rowGroupCount: Int { reader.rowGroupCount }
 
-    /// The rows of the next row group that may match; nil at the end.
+    /// The rows of the next row group that pass the filter; nil at the end. A group of which none passes is left out.
     public func next() throws -> RecordBatch? {
         while position < reader.rowGroupCount {
             let index = position
             position += 1
-            if mayMatch(index) { return try read(index) }
-            rowGroupsSkipped += 1
+            if try mayMatch(index) {
+                let batch = try read(index)
+                if batch.rowCount > 0 || filter == .alwaysTrue { return batch }
+            } else {
+                rowGroupsSkipped += 1
+            }
         }
         return nil
     }
 
-    /// Numbers of the row groups that may match, for readers that share the work.
-    public func matchingRowGroups() -> [Int] { (0..<reader.rowGroupCount).filter(mayMatch) }
+    /// Rows of one row group, before the filter.
+    public func rowCount(rowGroup: Int) -> Int { reader.rowCount(rowGroup: rowGroup) }
 
-    /// The rows of one row group.
-    public func read(_ rowGroup: Int) throws -> RecordBatch {
-        let batch = try reader.readRowGroup(rowGroup, projection: stored)
+    /// Numbers of the row groups that may match, for readers that share the work.
+    public func matchingRowGroups() throws -> [Int] { try (0..<reader.rowGroupCount).filter(mayMatch) }
+
+    /// The rows of one row group that pass the filter.
+    public func read(_ rowGroup: Int) throws -> RecordBatch { try readRows(rowGroup).batch }
+
+    /// The rows of one row group that pass the filter, with their numbers within the group; nil for all of them.
+    public func readRows(_ rowGroup: Int) throws -> (batch: RecordBatch, rows: [Int32]?) {
+        let (batch, rows) = try reader.readRows(rowGroup, projection: stored, filter: filter)
         if constants.isEmpty {
-            return RecordBatch(schema: schema, columns: batch.columns, rowCount: batch.rowCount)
+            return (RecordBatch(schema: schema, columns: batch.columns, rowCount: batch.rowCount), rows)
         }
         var columns: [Column] = []
         var storedIndex = 0
@@ -127,23 +138,36 @@ public final class DataFileReader {
                 storedIndex += 1
             }
         }
-        return RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount)
+        return (RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount), rows)
     }
 
-    private func mayMatch(_ rowGroup: Int) -> Bool {
-        let rows = reader.rowCount(rowGroup: rowGroup)
-        return Pruning.mayMatch(predicate) { id in
-            if let value = constants[id] { return FieldStatistics(exactly: value) }
-            guard let type = schema.field(id: id)?.type, type.isPrimitive,
-                schema.chain(to: id) != nil,
-                let found = reader.statistics(rowGroup: rowGroup, fieldId: id, as: type)
-            else { return nil }
-            var statistics = FieldStatistics(
-                lower: found.lower, upper: found.upper, mayHaveNull: found.nullCount != 0,
-                mayHaveNaN: type == .float || type == .double)
-            statistics.dropNaNBounds()
-            statistics.allNull = found.nullCount.map { $0 >= rows } ?? false
-            return statistics
+    private func mayMatch(_ rowGroup: Int) throws -> Bool {
+        try filter == .alwaysTrue || reader.mayMatch(rowGroup: rowGroup, filter: filter, projection: stored)
+    }
+}
+
+extension Value {
+    /// The type of a partition value whose column nobody asked for.
+    fileprivate var plainType: DataType? {
+        switch self {
+        // Of any type, since nothing compares with null.
+        case .null: .int
+        case .boolean: .boolean
+        case .int: .int
+        case .long: .long
+        case .float: .float
+        case .double: .double
+        case .decimal(_, let scale): .decimal(precision: 38, scale: scale)
+        case .date: .date
+        case .time: .time
+        case .timestamp: .timestamp
+        case .timestamptz: .timestamptz
+        case .timestampNs: .timestampNs
+        case .timestamptzNs: .timestamptzNs
+        case .string: .string
+        case .uuid: .uuid
+        case .binary: .binary
+        case .structure, .list, .map: nil
         }
     }
 }

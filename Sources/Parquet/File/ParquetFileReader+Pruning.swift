@@ -16,11 +16,13 @@ extension ParquetFileReader {
         return (bounds?.lower, bounds?.upper, statistics.nullCount)
     }
 
-    /// False proves, by statistics and Bloom filters, that no row of the group passes `filter`.
-    public func mayMatch(rowGroup: Int, filter: Expression) throws -> Bool {
+    /// False proves, by statistics and Bloom filters, that no row of the group passes `filter`. Literals have the types
+    /// of the projection's fields, and the file's for others.
+    public func mayMatch(
+        rowGroup: Int, filter: Expression, projection: Schema = Schema(fields: [])
+    ) throws -> Bool {
         precondition(footer.rowGroups.indices.contains(rowGroup), "no such row group")
-        return try mayMatch(
-            rowGroup, RowFilter(filter, projection: Schema(fields: []), nodes: nodes, source: source))
+        return try mayMatch(rowGroup, RowFilter(filter, projection: projection, nodes: nodes, source: source))
     }
 
     func mayMatch(_ rowGroup: Int, _ filter: RowFilter) throws -> Bool {

@@ -58,14 +58,10 @@ final class IcebergRelation: Relation {
     private struct OpenFile {
         let path: String
         let reader: DataFileReader
-        /// Reads the filter's columns only; nil when that would save nothing.
-        let probe: DataFileReader?
         var rowGroups: ArraySlice<Int>
     }
 
-    /// 1. Files come in the plan's order, row groups in the file's.
-    /// 2. When the filter needs only some of the columns, these are decoded first, and the others only for row groups
-    ///    in which a row passes.
+    /// Files come in the plan's order, row groups in the file's. The data file reader applies the filter.
     private final class Scan: RowScan {
         private var tasks: ArraySlice<FileScanTask>
         private let projection: Schema
@@ -110,33 +106,23 @@ final class IcebergRelation: Relation {
         }
 
         private func open(_ task: FileScanTask) throws -> OpenFile {
-            func reader(_ schema: Schema) throws -> DataFileReader {
-                try DataFileReader(task, schema: schema, filter: filter, nameMapping: nameMapping, store: store)
-            }
-            let whole = try reader(projection)
-            let ids = filter.fieldIds
-            let probed = projection.fields.filter { ids.contains($0.id) }
-            let isWorthwhile = !probed.isEmpty && probed.count < projection.fields.count
+            let reader = try DataFileReader(
+                task, schema: projection, filter: filter, nameMapping: nameMapping, store: store)
             statistics.add { $0.filesRead += 1 }
             return OpenFile(
-                path: task.dataFile.path, reader: whole, probe: isWorthwhile ? try reader(Schema(fields: probed)) : nil,
-                rowGroups: whole.matchingRowGroups()[...])
+                path: task.dataFile.path, reader: reader, rowGroups: try reader.matchingRowGroups()[...])
         }
 
         /// Nil when no row passes the filter.
         private func read(_ rowGroup: Int, of file: OpenFile) throws -> NumberedBatch? {
-            statistics.add { $0.rowGroupsRead += 1 }
-            if let probe = file.probe {
-                let batch = try probe.read(rowGroup)
-                if try filter.selectedRows(of: batch)?.isEmpty == true {
-                    statistics.add { $0.rowsRead += batch.rowCount }
-                    return nil
-                }
+            let (batch, rows) = try file.reader.readRows(rowGroup)
+            statistics.add {
+                $0.rowGroupsRead += 1
+                $0.rowsRead += batch.rowCount
             }
-            let batch = try file.reader.read(rowGroup)
-            statistics.add { $0.rowsRead += batch.rowCount }
             let place = RowNumbers.Place(path: file.path, rowGroup: rowGroup)
-            return NumberedBatch(batch, firstRow: numbers.firstRow(of: place, rowCount: batch.rowCount))
+            let first = numbers.firstRow(of: place, rowCount: file.reader.rowCount(rowGroup: rowGroup))
+            return batch.rowCount == 0 ? nil : NumberedBatch(batch, firstRow: first, rows: rows, isFiltered: true)
         }
     }
 }

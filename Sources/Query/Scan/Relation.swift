@@ -22,15 +22,28 @@ public protocol RowScan: AnyObject {
     func next() throws -> NumberedBatch?
 }
 
-/// Rows with their numbers: row i has the number `firstRow` + i. A row has the same number in every scan of a relation,
-/// whatever the filter, since SQLite scans once for each side of an OR and drops the rows it saw before.
+/// Rows with their numbers. A row has the same number in every scan of a relation, whatever the filter, since SQLite
+/// scans once for each side of an OR and drops the rows it saw before.
 public struct NumberedBatch {
     public let batch: RecordBatch
+    /// Row i has the number `firstRow` + i or, with `rows`, `firstRow` + `rows[i]`.
     public let firstRow: Int64
+    public let rows: [Int32]?
+    /// True when all rows pass the scan's filter.
+    public let isFiltered: Bool
 
-    public init(_ batch: RecordBatch, firstRow: Int64) {
+    public init(_ batch: RecordBatch, firstRow: Int64, rows: [Int32]? = nil, isFiltered: Bool = false) {
         self.batch = batch
         self.firstRow = firstRow
+        self.rows = rows
+        self.isFiltered = isFiltered
+    }
+
+    func number(of row: Int) -> Int64 { firstRow + Int64(rows.map { Int($0[row]) } ?? row) }
+
+    /// The rows that pass `filter`, the scan's own, and that SQLite is shown; it checks them again. Nil for all.
+    func selected(by filter: Expression) throws -> [Int32]? {
+        isFiltered || filter == .alwaysTrue ? nil : try ExpressionEvaluator(filter).select(batch)
     }
 }
 

@@ -28,7 +28,7 @@ final class RelationCursor: VirtualCursor {
     private var rowCount = 0
     private var current = 0
     private var writers: [CellWriter?] = []
-    private var firstRow: Int64 = 0
+    private var numbered: NumberedBatch?
     private(set) var isAtEnd = true
 
     init(_ relation: any Relation, guardian: QueryGuard, joinBytesMax: Int) {
@@ -37,7 +37,7 @@ final class RelationCursor: VirtualCursor {
         self.joinBytesMax = joinBytesMax
     }
 
-    var rowId: Int64 { firstRow + Int64(current) }
+    var rowId: Int64 { numbered?.number(of: current) ?? 0 }
 
     // MARK: Starting
 
@@ -76,7 +76,7 @@ final class RelationCursor: VirtualCursor {
         let scan = try relation.scan(projection: projection, filter: lasting)
         while let numbered = try scan.next() {
             try guardian.check()
-            rows.add(numbered, rows: try lasting.selectedRows(of: numbered.batch))
+            rows.add(numbered, rows: try numbered.selected(by: lasting))
             if rows.byteCount > joinBytesMax {
                 keptTooLarge = true
                 return
@@ -126,7 +126,7 @@ final class RelationCursor: VirtualCursor {
         } else {
             guard let read = try scan?.next() else { return false }
             numbered = read
-            selected = try filter.selectedRows(of: read.batch)
+            selected = try read.selected(by: filter)
         }
         rowCount = selected?.count ?? numbered.batch.rowCount
         point(to: numbered)
@@ -135,7 +135,7 @@ final class RelationCursor: VirtualCursor {
 
     private func point(to numbered: NumberedBatch) {
         let batch = numbered.batch
-        firstRow = numbered.firstRow
+        self.numbered = numbered
         let byId = Dictionary(
             zip(batch.schema.fields.map(\.id), batch.columns), uniquingKeysWith: { first, _ in first })
         writers = relation.schema.fields.map { byId[$0.id].map(CellWriter.init) }
