@@ -7,6 +7,8 @@ struct FileBytes {
     let read: (Range<Int>) throws -> [UInt8]
     /// The end of the file, fetched with the footer; may be empty.
     let tail: [UInt8]
+    /// Bytes by which a column chunk may be longer than it says, by the file's writer.
+    var uncountedBytes = 0
 
     private var tailStart: Int { fileBytes - tail.count }
 

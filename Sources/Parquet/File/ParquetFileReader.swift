@@ -10,7 +10,7 @@ public final class ParquetFileReader {
     public let source: String
     let nodes: [SchemaNode]
     let leaves: [SchemaLeaf]
-    let file: FileBytes
+    private(set) var file: FileBytes
     private let decompressor = PageDecompressor()
     private let page = Buffer<UInt8>()
     /// Filters of the row group last asked for; nil for one that cannot be read.
@@ -35,10 +35,18 @@ public final class ParquetFileReader {
     private init(footer: ParquetFooter, file: FileBytes) throws {
         self.footer = footer
         self.file = file
+        self.file.uncountedBytes = Self.uncountedBytes(footer.createdBy)
         source = file.source
         nodes = try SchemaTree.build(footer.schema, source: file.source)
         leaves = nodes.flatMap(\.leaves)
         try FooterReader.check(footer, leaves, source: file.source)
+    }
+
+    /// parquet-mr before 1.2.9 left the header of the dictionary page out of a chunk's size.
+    /// See https://issues.apache.org/jira/browse/PARQUET-816
+    private static func uncountedBytes(_ createdBy: String?) -> Int {
+        let old = ["parquet-mr version 1.0.", "parquet-mr version 1.1.", "parquet-mr version 1.2."]
+        return createdBy == "parquet-mr" || old.contains { createdBy?.hasPrefix($0) == true } ? 100 : 0
     }
 
     public var rowGroupCount: Int { footer.rowGroups.count }

@@ -130,7 +130,7 @@ struct RowGroupReader {
         do {
             try checkEntries(chunk.valueCount, stored: chunk.compressedBytes, source: file.source)
         } catch { throw error.adding(["column": leaf.name]) }
-        return start..<start + chunk.compressedBytes
+        return start..<min(file.fileBytes, start + chunk.compressedBytes + file.uncountedBytes)
     }
 
     /// Refuses counts that the stored bytes cannot account for, before memory is taken for them.
