@@ -72,6 +72,10 @@ struct Assembler {
             return (nil, 0)
         }
         if data.repetition == nil, data.present == data.entries, data.entries == context.slotCount { return (nil, 0) }
+        if data.repetition == nil, leaf.definitionMax == 1, node.definition == 1, data.entries == context.slotCount {
+            // Levels of 0 and 1 are what validity is.
+            return (definition, data.entries - data.present)
+        }
         let validity = Buffer<UInt8>(capacity: data.entries)
         let (out, levels) = (validity.pointer, definition.pointer)
         let (floor, wanted) = (UInt8(context.floor), UInt8(node.definition))

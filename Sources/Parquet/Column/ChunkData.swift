@@ -88,11 +88,12 @@ enum LevelKernels {
         var total = 0
         var start = 0
         while start < count {
-            let end = min(start &+ 255, count)
-            var part: UInt8 = 0
-            for index in start..<end { part &+= levels[index] == level ? 1 : 0 }
-            total &+= Int(part)
-            start = end
+            let part = levels + start
+            let length = min(255, count &- start)
+            var found: UInt8 = 0
+            for index in 0..<length { found &+= part[index] == level ? 1 : 0 }
+            total &+= Int(found)
+            start &+= length
         }
         return total
     }

@@ -152,6 +152,11 @@ struct ChunkReader {
         definition?.reserve(count)
         repetition?.reserve(count)
         values.reserve(min(count, ParquetLimits.chunkEntriesFree))
+        if case .bytes(_, let bytes) = values {
+            // Room at once saves copies while it grows; a false claim costs no more than a large factor of what is stored.
+            let claimed = max(chunk.uncompressedBytes, chunk.sizeStatistics?.unencodedByteArrayBytes ?? 0)
+            bytes.reserve(min(claimed, chunk.compressedBytes * ParquetLimits.reservedBytesPerByte))
+        }
     }
 
     // MARK: One page

@@ -25,4 +25,6 @@ enum ParquetLimits {
     static let requestBytesTarget = 8 << 20
     /// The first bytes of a Bloom filter of unknown size; its header takes some twenty.
     static let bloomFilterHeaderBytes = 64
+    /// Room for byte arrays is made in advance up to this many bytes for every stored one.
+    static let reservedBytesPerByte = 32
 }
