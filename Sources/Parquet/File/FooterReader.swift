@@ -38,7 +38,10 @@ struct FooterReader {
             ? Array(tail[(tail.count - 8 - length)..<(tail.count - 8)])
             : try Self.fetch(start..<start + length, source: source, read)
         var reader = CompactReader(bytes, range: 0..<bytes.count, source: source, base: start)
-        return (try ParquetFooter(thrift: &reader), tail)
+        var footer = try ParquetFooter(thrift: &reader)
+        // Some writers leave the count of the whole file at 0; that of a row group is needed to read it.
+        if footer.rowCount == 0 { footer.rowCount = footer.rowGroups.reduce(0) { $0 &+ $1.rowCount } }
+        return (footer, tail)
     }
 
     static func fetch(

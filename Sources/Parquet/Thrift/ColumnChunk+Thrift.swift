@@ -20,6 +20,9 @@ extension ParquetFooter.ColumnChunk {
             case 5: offsetIndexBytes = try reader.size32(field)
             case 6: columnIndexOffset = try reader.size(field)
             case 7: columnIndexBytes = try reader.size32(field)
+            case 8, 9:
+                throw FirnError(
+                    .unsupported, "parquet_encryption", "a column is encrypted", context: ["file": reader.source])
             default: try reader.skip(field)
             }
         }
@@ -55,8 +58,9 @@ extension ParquetFooter.ColumnChunk {
                 statistics = try ParquetFooter.Statistics(thrift: &reader)
             case 13:
                 for _ in 0..<(try reader.listCount(field, of: .structure)) { try readEncodingStatistics(&reader) }
-            case 14: bloomFilterOffset = try reader.size(field)
-            case 15: bloomFilterBytes = try reader.size32(field)
+            case 14 where field.type == .int64: bloomFilterOffset = try reader.size(field)
+            // Dremio put a struct of its own here before the format gave the number away.
+            case 15 where field.type == .int32: bloomFilterBytes = try reader.size32(field)
             case 16:
                 try reader.expect(field, .structure)
                 sizeStatistics = try ParquetFooter.SizeStatistics(thrift: &reader)

@@ -28,6 +28,9 @@ extension ParquetFooter {
             case 7:
                 hasColumnOrders = true
                 for _ in 0..<(try reader.listCount(field, of: .structure)) { try readColumnOrder(&reader) }
+            case 8:
+                throw FirnError(
+                    .unsupported, "parquet_encryption", "the file is encrypted", context: ["file": reader.source])
             default: try reader.skip(field)
             }
         }
