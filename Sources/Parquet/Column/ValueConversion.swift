@@ -41,13 +41,11 @@ enum ValueConversion {
         case (.int64(let b), .time), (.int64(let b), .timestamp), (.int64(let b), .timestamptz):
             return .int64(try scale(b, leaf.timeUnit))
         case (.fixed(let b, 12), .timestamp), (.fixed(let b, 12), .timestamptz): return .int64(int96(b))
+        case (.fixed(let b, 2), .float): return .float(halves(b))
+        case (.fixed(let b, 2), .double): return .double(widen(halves(b)))
         case (.float(let b), .float): return .float(b)
         case (.double(let b), .double): return .double(b)
-        case (.float(let b), .double):
-            let out = Buffer<Double>(capacity: b.count)
-            for index in 0..<b.count { out.pointer[index] = Double(b.pointer[index]) }
-            out.commit(b.count)
-            return .double(out)
+        case (.float(let b), .double): return .double(widen(b))
         case (_, .decimal): return .decimal(try decimals(values, isSigned: leaf.isSigned))
         case (.bytes(let offsets, let bytes), .string), (.bytes(let offsets, let bytes), .binary):
             return .bytes(offsets: offsets, bytes: bytes)
@@ -82,7 +80,7 @@ enum ValueConversion {
                 overflows = overflows || overflow
                 out.pointer[index] = scaled
             } else {
-                out.pointer[index] = value >= 0 ? value / 1000 : (value + 1) / 1000 - 1
+                out.pointer[index] = floorThousandth(value)
             }
         }
         guard !overflows else { throw RunLengthDecoder.malformed("a time in milliseconds passes 64 bits") }
@@ -90,18 +88,54 @@ enum ValueConversion {
         return out
     }
 
-    /// INT96: 8 bytes of nanoseconds of the day, 4 bytes of the Julian day.
-    private static func int96(_ source: Buffer<UInt8>) -> Buffer<Int64> {
-        let count = source.count / 12
-        let out = Buffer<Int64>(capacity: count)
+    private static func widen(_ source: Buffer<Float>) -> Buffer<Double> {
+        let out = Buffer<Double>(capacity: source.count)
+        let (from, to) = (source.pointer, out.pointer)
+        for index in 0..<source.count { to[index] = Double(from[index]) }
+        out.commit(source.count)
+        return out
+    }
+
+    /// FLOAT16: IEEE 754 with 5 bits of exponent and 10 of fraction, little-endian.
+    private static func halves(_ source: Buffer<UInt8>) -> Buffer<Float> {
+        let count = source.count / 2
+        let out = Buffer<Float>(capacity: count)
         let raw = UnsafeRawPointer(source.pointer)
         for index in 0..<count {
-            let nanos = Int64(littleEndian: raw.loadUnaligned(fromByteOffset: index * 12, as: Int64.self))
-            let day = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: index * 12 + 8, as: UInt32.self))
-            out.pointer[index] = (Int64(day) - 2_440_588) &* 86_400_000_000 &+ nanos / 1000
+            let half = UInt32(UInt16(littleEndian: raw.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)))
+            let (sign, exponent, fraction) = ((half >> 15) << 31, half >> 10 & 0x1f, half & 0x3ff)
+            if exponent == 0 {
+                // Zeros and subnormals: the fraction counts steps of 2^-24.
+                let magnitude = Float(fraction) * 0x1p-24
+                out.pointer[index] = sign == 0 ? magnitude : -magnitude
+            } else {
+                let wide = exponent == 0x1f ? 0xff : exponent + 127 - 15
+                out.pointer[index] = Float(bitPattern: sign | wide << 23 | fraction << 13)
+            }
         }
         out.commit(count)
         return out
+    }
+
+    /// INT96: 8 bytes of nanoseconds of the day, 4 bytes of the Julian day; rounded down to microseconds.
+    ///
+    /// The sum wraps: Spark's does on writing, so that the last years of 64 bits of microseconds come back only so.
+    private static func int96(_ source: Buffer<UInt8>) -> Buffer<Int64> {
+        let count = source.count / 12
+        let out = Buffer<Int64>(capacity: count)
+        let (raw, to) = (UnsafeRawPointer(source.pointer), out.pointer)
+        for index in 0..<count {
+            let nanos = Int64(littleEndian: raw.loadUnaligned(fromByteOffset: index &* 12, as: Int64.self))
+            let day = Int32(littleEndian: raw.loadUnaligned(fromByteOffset: index &* 12 &+ 8, as: Int32.self))
+            to[index] = (Int64(day) &- 2_440_588) &* 86_400_000_000 &+ floorThousandth(nanos)
+        }
+        out.commit(count)
+        return out
+    }
+
+    @inline(__always)
+    private static func floorThousandth(_ value: Int64) -> Int64 {
+        value >= 0 ? value / 1000 : (value + 1) / 1000 - 1
     }
 
     private static func decimals(_ values: PhysicalValues, isSigned: Bool) throws(FirnError) -> Buffer<Int128> {

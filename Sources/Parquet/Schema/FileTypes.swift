@@ -5,7 +5,8 @@ extension SchemaLeaf {
     /// The Iceberg type that carries this column's values, nil when there is none.
     ///
     /// Types that only other writers produce are widened: UINT32 to long, UINT64 to decimal(20, 0), milliseconds to
-    /// microseconds, INT96 to timestamp; times in nanoseconds are rounded down to microseconds.
+    /// microseconds, FLOAT16 to float, INT96 to timestamp; times in nanoseconds are rounded down to microseconds. An
+    /// annotation newer than this reader is left out of account.
     var dataType: DataType? {
         switch element.physicalType {
         case .boolean: return .boolean
@@ -42,7 +43,7 @@ extension SchemaLeaf {
         case (.time(_, .millis), _), (nil, 7): return .time
         case (.integer(let bits, false), _): return bits == 32 ? .long : .int
         case (nil, 13): return .long
-        case (nil, _), (.integer, _), (.null, _): return .int
+        case (nil, _), (.integer, _), (.null, _), (.other, _): return .int
         default: return nil
         }
     }
@@ -55,7 +56,7 @@ extension SchemaLeaf {
         case (.timestamp(let utc, _), _): return utc ? .timestamptz : .timestamp
         case (nil, 9), (nil, 10): return .timestamptz
         case (.integer(_, false), _), (nil, 14): return .decimal(precision: 20, scale: 0)
-        case (nil, _), (.integer, _), (.null, _): return .long
+        case (nil, _), (.integer, _), (.null, _), (.other, _): return .long
         default: return nil
         }
     }
@@ -74,7 +75,7 @@ extension SchemaLeaf {
         if decimal != nil { return decimalType }
         switch element.logicalType {
         case .uuid: return width == 16 ? .uuid : nil
-        case .float16: return nil
+        case .float16: return width == 2 ? .float : nil
         default: return .fixed(width)
         }
     }

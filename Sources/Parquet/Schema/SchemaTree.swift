@@ -48,7 +48,11 @@ struct SchemaTree {
     private mutating func nodes(_ count: Int, _ scope: Scope) throws(FirnError) -> [SchemaNode] {
         guard count <= elements.count - next else { throw corrupted("a schema group claims \(count) children") }
         var nodes: [SchemaNode] = []
-        for _ in 0..<count { nodes.append(try node(scope)) }
+        for _ in 0..<count {
+            let node = try node(scope)
+            // A group without columns beneath stores nothing, not even whether it is null.
+            if node.anyLeaf != nil { nodes.append(node) }
+        }
         return nodes
     }
 
@@ -117,9 +121,11 @@ struct SchemaTree {
         scope.definition += 1
         scope.repetition += 1
         scope.depth += 1
-        // The repeated member is itself the element when it is a leaf, has several members, or has an old name.
+        // The repeated member is itself the element when it is a leaf, has several members or a repeated one, or has
+        // an old name.
         let isElement =
-            middle.childCount != 1 || middle.name == "array" || middle.name == listName + "_tuple"
+            middle.childCount != 1 || next < elements.count && elements[next].repetition == .repeated
+            || middle.name == "array" || middle.name == listName + "_tuple"
             || middle.annotation == .list || middle.annotation == .map
         if isElement { return try contents(middle, isOptional: false, id: id(middle), scope) }
         return try node(scope)
@@ -130,16 +136,13 @@ struct SchemaTree {
             elements[next].childCount == 2 || elements[next].childCount == 1
         else { throw corrupted("map \"\(outer.path.last ?? "")\" has no repeated group of key and value") }
         let middle = try take(outer.depth)
-        guard middle.childCount == 2 else {
-            throw FirnError(
-                .unsupported, "parquet_map_without_values", "map \"\(outer.path.last ?? "")\" has no values",
-                context: ["file": source])
-        }
         var scope = outer
         scope.path.append(middle.name)
         scope.definition += 1
         scope.repetition += 1
         scope.depth += 1
+        // A map without values is the list of its keys.
+        if middle.childCount == 1 { return .list(try node(scope)) }
         return .map(key: try node(scope), value: try node(scope))
     }
 }
