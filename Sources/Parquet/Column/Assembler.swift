@@ -80,23 +80,18 @@ struct Assembler {
         let (out, levels) = (validity.pointer, definition.pointer)
         let (floor, wanted) = (UInt8(context.floor), UInt8(node.definition))
         var slots = 0
-        var present = 0
         if let repetition = data.repetition, leaf.repetitionMax > context.depth || context.floor > 0 {
             let (starts, depth) = (repetition.pointer, UInt8(context.depth))
-            for entry in 0..<data.entries where starts[entry] <= depth && levels[entry] >= floor {
-                let isPresent: UInt8 = levels[entry] >= wanted ? 1 : 0
-                out[slots] = isPresent
-                slots &+= 1
-                present &+= Int(isPresent)
+            for entry in 0..<data.entries {
+                // Written over by the next entry unless this one is a slot.
+                out[slots] = levels[entry] >= wanted ? 1 : 0
+                slots &+= starts[entry] <= depth && levels[entry] >= floor ? 1 : 0
             }
         } else {
             slots = data.entries
-            for entry in 0..<slots {
-                let isPresent: UInt8 = levels[entry] >= wanted ? 1 : 0
-                out[entry] = isPresent
-                present &+= Int(isPresent)
-            }
+            LevelKernels.reaches(levels, count: slots, wanted, into: out)
         }
+        let present = LevelKernels.count(out, count: slots, of: 1)
         guard slots == context.slotCount else { throw Self.inconsistent(leaf) }
         validity.commit(slots)
         return present == slots ? (nil, 0) : (validity, slots - present)
@@ -205,62 +200,5 @@ struct Assembler {
             throw FirnError(
                 .limitExceeded, "column_too_large", "\(count) values of \(width) bytes are more than can be read")
         }
-    }
-}
-
-/// Moves dense values to their slots, zeros at the nulls.
-enum Spread {
-    static func storage(_ dense: Column.Storage, _ validity: Buffer<UInt8>) -> Column.Storage {
-        switch dense {
-        case .boolean(let b): return .boolean(words(b, validity))
-        case .int32(let b): return .int32(words(b, validity))
-        case .int64(let b): return .int64(words(b, validity))
-        case .float(let b): return .float(words(b, validity))
-        case .double(let b): return .double(words(b, validity))
-        case .decimal(let b): return .decimal(words(b, validity))
-        case .bytes(let offsets, let bytes): return .bytes(offsets: ends(offsets, validity), bytes: bytes)
-        case .fixed(let b, let width): return .fixed(fixed(b, width, validity), width: width)
-        case .structure, .list, .map: preconditionFailure("a leaf is primitive")
-        }
-    }
-
-    @inline(__always)
-    private static func words<T: BitwiseCopyable & ExpressibleByIntegerLiteral>(
-        _ dense: Buffer<T>, _ validity: Buffer<UInt8>
-    ) -> Buffer<T> {
-        let out = Buffer<T>(capacity: validity.count)
-        let (from, to, valid) = (dense.pointer, out.pointer, validity.pointer)
-        var next = 0
-        for slot in 0..<validity.count {
-            // One element past the end may be read: buffers are padded.
-            let value = from[next]
-            to[slot] = valid[slot] != 0 ? value : 0
-            next &+= Int(valid[slot])
-        }
-        out.commit(validity.count)
-        return out
-    }
-
-    private static func ends(_ dense: Buffer<Int32>, _ validity: Buffer<UInt8>) -> Buffer<Int32> {
-        let out = Buffer<Int32>(capacity: validity.count + 1)
-        let (from, to, valid) = (dense.pointer, out.pointer, validity.pointer)
-        var next = 0
-        to[0] = 0
-        for slot in 0..<validity.count {
-            next &+= Int(valid[slot])
-            to[slot &+ 1] = from[next]
-        }
-        out.commit(validity.count + 1)
-        return out
-    }
-
-    private static func fixed(_ dense: Buffer<UInt8>, _ width: Int, _ validity: Buffer<UInt8>) -> Buffer<UInt8> {
-        let out = Buffer<UInt8>(repeating: 0, count: validity.count * width)
-        var next = 0
-        for slot in 0..<validity.count where validity.pointer[slot] != 0 {
-            (out.pointer + slot * width).update(from: dense.pointer + next * width, count: width)
-            next += 1
-        }
-        return out
     }
 }
