@@ -37,8 +37,10 @@ import Testing
         let expected = "aaxisaxlebabblebabyhood" + String(repeating: "x", count: 79) + "y"
         let ends: [Int32] = [0, 0, 1, 5, 9, 15, 23, 63, 103]
         try append(
-            "80010408000006000000c10008020800000000000000000000000000000000000000616178697361786c65626162626c6562616279686f6f64"
-                + tail, Self.deltaLength, .bytes(offsets: texts.0, bytes: texts.1), 8)
+            """
+            80010408000006000000c10008020800000000000000000000000000000000000000616178697361786c65626162626c6562616279
+            686f6f64
+            """ + tail, Self.deltaLength, .bytes(offsets: texts.0, bytes: texts.1), 8)
         #expect(texts.0.array == ends && texts.1.array == Array(expected.utf8))
 
         let shared: (Buffer<Int32>, Buffer<UInt8>) = (Buffer([0]), Buffer())

@@ -55,11 +55,6 @@ enum PhysicalValues {
         }
     }
 
-    private static let deltaBinaryPacked = ParquetEncoding(rawValue: 5)
-    private static let deltaLengthByteArray = ParquetEncoding(rawValue: 6)
-    private static let deltaByteArray = ParquetEncoding(rawValue: 7)
-    private static let byteStreamSplit = ParquetEncoding(rawValue: 9)
-
     /// Appends `count` values in any encoding that needs no dictionary.
     ///
     /// Throws `.corrupted` for damaged bytes and for an encoding that the physical type does not have, `.unsupported`
@@ -70,12 +65,12 @@ enum PhysicalValues {
         switch encoding {
         case .plain: try appendPlain(region, count: count)
         case .rle: try appendRunLengths(region, count: count)
-        case Self.deltaBinaryPacked: try appendDifferences(region, count: count)
-        case Self.deltaLengthByteArray:
+        case .deltaBinaryPacked: try appendDifferences(region, count: count)
+        case .deltaLengthByteArray:
             guard case .bytes(let offsets, let bytes) = self else { throw Self.misplaced(encoding) }
             try DeltaLengthByteArray.decode(region, count: count, offsets: offsets, bytes: bytes)
-        case Self.deltaByteArray: try appendPrefixed(region, count: count)
-        case Self.byteStreamSplit: try appendSplit(region, count: count)
+        case .deltaByteArray: try appendPrefixed(region, count: count)
+        case .byteStreamSplit: try appendSplit(region, count: count)
         default:
             throw FirnError(.unsupported, "parquet_encoding", "the encoding \(encoding) is not supported")
         }
@@ -230,7 +225,7 @@ enum PhysicalValues {
         switch self {
         case .int32(let b): _ = try DeltaBinaryPacked.decode(region, count: count, into: b)
         case .int64(let b): _ = try DeltaBinaryPacked.decode(region, count: count, into: b)
-        default: throw Self.misplaced(Self.deltaBinaryPacked)
+        default: throw Self.misplaced(.deltaBinaryPacked)
         }
     }
 
@@ -240,7 +235,7 @@ enum PhysicalValues {
             try DeltaByteArray.decode(region, count: count, offsets: offsets, bytes: bytes)
         case .fixed(let bytes, let width):
             try DeltaByteArray.decode(region, count: count, width: width, bytes: bytes)
-        default: throw Self.misplaced(Self.deltaByteArray)
+        default: throw Self.misplaced(.deltaByteArray)
         }
     }
 
@@ -255,7 +250,7 @@ enum PhysicalValues {
             b.reserve(count * width)
             try ByteStreamSplit.decode(region, count: count, width: width, into: b.pointer + b.count)
             b.commit(count * width)
-        case .boolean, .bytes: throw Self.misplaced(Self.byteStreamSplit)
+        case .boolean, .bytes: throw Self.misplaced(.byteStreamSplit)
         }
     }
 

@@ -36,6 +36,15 @@ extension SchemaLeaf {
         return .decimal(precision: decimal.precision, scale: decimal.scale)
     }
 
+    /// False when the format gives bounds of this column no order, or one that is not known here.
+    var hasKnownOrder: Bool {
+        switch element.logicalType {
+        case .other, .null: false
+        // INTERVAL has only the older annotation.
+        default: element.physicalType != .int96 && element.convertedType != 21
+        }
+    }
+
     private var int32Type: DataType? {
         if decimal != nil { return decimalType }
         switch (element.logicalType, element.convertedType) {
