@@ -7,9 +7,7 @@ enum StatisticsReader {
     static func bounds(
         _ statistics: ParquetFooter.Statistics, _ leaf: SchemaLeaf, _ wanted: DataType?
     ) -> (lower: Value?, upper: Value?)? {
-        guard let stored = leaf.dataType, leaf.isSigned, leaf.element.physicalType != .int96,
-            leaf.element.logicalType != .null
-        else { return nil }
+        guard let stored = leaf.dataType, leaf.isSigned, leaf.hasKnownOrder else { return nil }
         let type = wanted ?? stored
         guard type.isPrimitive, ValueConversion.isReadable(leaf, as: type) else { return nil }
         var lower = value(statistics.minValue, leaf, type)
