@@ -89,9 +89,9 @@ struct Assembler {
             }
         } else {
             slots = data.entries
-            LevelKernels.reaches(levels, count: slots, wanted, into: out)
+            LevelKernels.reaches(levels, slots, wanted, into: out)
         }
-        let present = LevelKernels.count(out, count: slots, of: 1)
+        let present = LevelKernels.count(out, slots, equalTo: 1)
         guard slots == context.slotCount else { throw Self.inconsistent(leaf) }
         validity.commit(slots)
         return present == slots ? (nil, 0) : (validity, slots - present)

@@ -81,30 +81,6 @@ struct ChunkData {
     }
 }
 
-/// Loops over levels.
-enum LevelKernels {
-    /// How many of the levels are `level`. Counts in bytes, which compilers turn into vectors, 255 at a time.
-    static func count(_ levels: UnsafePointer<UInt8>, _ count: Int, equalTo level: UInt8) -> Int {
-        var total = 0
-        var start = 0
-        while start < count {
-            let part = levels + start
-            let length = min(255, count &- start)
-            var found: UInt8 = 0
-            for index in 0..<length { found &+= part[index] == level ? 1 : 0 }
-            total &+= Int(found)
-            start &+= length
-        }
-        return total
-    }
-
-    static func greatest(_ levels: UnsafePointer<UInt8>, _ count: Int) -> UInt8 {
-        var greatest: UInt8 = 0
-        for index in 0..<count { greatest = max(greatest, levels[index]) }
-        return greatest
-    }
-}
-
 extension PhysicalValues {
     /// Appends runs of values of the same type. Precondition: `count` is the length of all ranges.
     func append(_ source: PhysicalValues, ranges: [Range<Int>], count: Int) {

@@ -1,7 +1,7 @@
 /// Loops over levels of one byte, written so that the compiler turns them into vector code.
 enum LevelKernels {
     /// How many of `count` levels equal `wanted`.
-    static func count(_ levels: UnsafePointer<UInt8>, count: Int, of wanted: UInt8) -> Int {
+    static func count(_ levels: UnsafePointer<UInt8>, _ count: Int, equalTo wanted: UInt8) -> Int {
         let raw = UnsafeRawPointer(levels)
         let pattern = SIMD16(repeating: wanted)
         let ones = SIMD16<UInt8>(repeating: 1)
@@ -23,7 +23,7 @@ enum LevelKernels {
         return total
     }
 
-    static func greatest(_ levels: UnsafePointer<UInt8>, count: Int) -> UInt8 {
+    static func greatest(_ levels: UnsafePointer<UInt8>, _ count: Int) -> UInt8 {
         var greatest: UInt8 = 0
         for index in 0..<count { greatest = max(greatest, levels[index]) }
         return greatest
@@ -31,7 +31,7 @@ enum LevelKernels {
 
     /// Writes 1 for each level of at least `wanted`, 0 for the others.
     static func reaches(
-        _ levels: UnsafePointer<UInt8>, count: Int, _ wanted: UInt8, into out: UnsafeMutablePointer<UInt8>
+        _ levels: UnsafePointer<UInt8>, _ count: Int, _ wanted: UInt8, into out: UnsafeMutablePointer<UInt8>
     ) {
         for index in 0..<count { out[index] = levels[index] >= wanted ? 1 : 0 }
     }
