@@ -10,7 +10,7 @@ final class EncodingChoice {
     /// A dictionary with fewer entries than this share of the values needs no measuring.
     private static let obviousShare = 16
     /// Pages over which the cost of a dictionary is spread at most: the chunk may end early.
-    private static let pagesAhead = 16
+    private static let pagesAhead = 64
 
     private let element: ParquetFooter.SchemaElement
     private let compressor: PageCompressor
@@ -19,6 +19,8 @@ final class EncodingChoice {
     let forced: ParquetEncoding?
     private let candidates: [ParquetEncoding]
     private var chosen: ParquetEncoding?
+    /// Stored bytes of a dictionary entry in the chunk's first page.
+    private var entryBytes = 0.0
     private let trial = Buffer<UInt8>()
     private let best = Buffer<UInt8>()
     private let offsets = Buffer<Int32>()
@@ -67,7 +69,10 @@ final class EncodingChoice {
         }
     }
 
-    func beginChunk() { chosen = nil }
+    func beginChunk() {
+        chosen = nil
+        entryBytes = 0
+    }
 
     /// Whether the dictionary of a chunk's first page shall stay. `indices` are the page's values by index.
     func keepsDictionary(
@@ -83,6 +88,7 @@ final class EncodingChoice {
         trial.removeAll()
         encoder.encodeDictionary(into: trial)
         let dictionaryBytes = try compressor.size(trial)
+        entryBytes = Double(dictionaryBytes) / Double(entries)
         encoder.resolveIndices()
         defer { encoder.plain.removeAll() }
         let otherBytes = try smallest(encoder)
@@ -91,9 +97,26 @@ final class EncodingChoice {
         let repeats = values - entries
         var total = values * pages
         if repeats > 0 { total = min(total, values * values / (2 * repeats)) }
-        let growth = isLastOfChunk ? 1 : max(1, Double(total) / Double(entries))
+        let entriesExpected = isLastOfChunk ? entries : max(entries, total)
         chosen = nil
-        return Double(pages * indexBytes) + growth * Double(dictionaryBytes) < Double(pages * otherBytes)
+        return Double(pages * indexBytes) + entryBytes * Double(entriesExpected) < Double(pages * otherBytes)
+    }
+
+    /// Whether further pages shall use the dictionary, of which the page that closes now is number `page`: values that
+    /// repeat only near by make it grow for ever, which the first page does not tell. Measured at some pages only.
+    func continuesDictionary(
+        _ encoder: ValueEncoder, page: Int, newEntries: Int, indices: UnsafeBufferPointer<UInt8>
+    ) throws(FirnError) -> Bool {
+        if forced == .rleDictionary || newEntries * Self.obviousShare <= encoder.valueCount { return true }
+        guard page.nonzeroBitCount == 1, entryBytes > 0 else { return true }
+        trial.removeAll()
+        trial.append(indices)
+        let indexBytes = try compressor.size(trial)
+        encoder.resolveIndices()
+        defer { encoder.plain.removeAll() }
+        let otherBytes = try smallest(encoder)
+        chosen = nil
+        return Double(indexBytes) + entryBytes * Double(newEntries) < Double(otherBytes)
     }
 
     /// Appends the PLAIN values of the encoder's open page to `out` in the chunk's encoding.

@@ -28,6 +28,8 @@ class ValueEncoder {
     private let mayUseDictionary: Bool
     /// Closed pages that refer to the dictionary.
     private(set) var dictionaryPageCount = 0
+    /// Entries of the dictionary when the last page closed.
+    private var dictionaryCountBefore = 0
     var valueCount = 0
     /// Bytes the open page's values take in PLAIN encoding.
     var plainBytes = 0
@@ -93,8 +95,17 @@ class ValueEncoder {
             let encoded = UnsafeBufferPointer(rebasing: out.values[start...])
             if dictionaryPageCount > 0 {
                 dictionaryPageCount += 1
+                let newEntries = dictionaryCount - dictionaryCountBefore
+                dictionaryCountBefore = dictionaryCount
+                if !isLastOfChunk,
+                    try !choice.continuesDictionary(
+                        self, page: dictionaryPageCount, newEntries: newEntries, indices: encoded)
+                {
+                    usesDictionary = false
+                }
                 return .rleDictionary
             }
+            dictionaryCountBefore = dictionaryCount
             if try choice.keepsDictionary(self, indices: encoded, isLastOfChunk: isLastOfChunk) {
                 dictionaryPageCount += 1
                 return .rleDictionary
