@@ -23,6 +23,7 @@ enum PropertyRules {
             guard !key.isEmpty, !TableProperties.reserved.contains(key) else {
                 throw bad(key, "the name is reserved")
             }
+            if let problem = TableProperties.problem(key, value) { throw bad(key, problem) }
             guard folders.contains(key) else { continue }
             // Whoever may set a property must not thereby write or delete outside the warehouse, or in its log.
             guard ObjectLocation.isBelow(value, folder: directory), value.hasPrefix("file:///"),

@@ -70,6 +70,10 @@ import Testing
         let loaded = try scratch.another().loadTable(table.identifier).metadata
         #expect(try loaded == TableMetadata.parse(table.metadata.serialize(), source: "memory"))
         #expect(fails(.alreadyExists, "table_exists") { _ = try scratch.makeTable("shop.eu.orders") })
+        #expect(
+            fails(.invalidInput, "bad_property") {
+                _ = try scratch.makeTable("shop.eu.other", properties: ["write.parquet.compression-codec": "brotli"])
+            })
         let again = try scratch.warehouse.createTable(
             table.identifier, schema: ScratchWarehouse.schema, ifNotExists: true)
         #expect(again.metadataLocation == table.metadataLocation)

@@ -66,20 +66,13 @@ public final class DataFileWriter {
         self.sortOrderId = sortOrderId
         metrics = FileMetrics(schema: self.schema, metadata: metadata)
         let properties = metadata.tableProperties
-        var options = ParquetWriteOptions()
-        options.compressionLevel = properties.compressionLevel
-        options.rowGroupBytesTarget = properties.rowGroupBytes
-        options.pageBytesTarget = properties.pageBytes
-        options.pageRowsMax = properties.pageRows
-        options.dictionaryBytesMax = properties.dictionaryBytes
+        var options = properties.parquetOptions(schema: self.schema)
         options.keyValueMetadata = ["iceberg.schema": self.schema.json.text]
         options.metricsDefault = .none
         options.metrics = metrics.parquetModes
         if let createdBy { options.createdBy = createdBy }
-        switch metadata.properties["write.parquet.compression-codec"]?.lowercased() {
-        case "gzip": options.codec = .gzip
-        case "uncompressed", "none": options.codec = .uncompressed
-        default: options.codec = .zstd
+        if let order = metadata.sortOrders.first(where: { $0.orderId == sortOrderId }) {
+            options.sortingColumns = order.parquetColumns
         }
         self.options = options
         fileBytesTarget = properties.targetFileBytes

@@ -12,6 +12,8 @@ public struct TableProperties: Sendable {
 
     public init(_ values: [String: String]) { self.values = values }
 
+    public subscript(_ key: String) -> String? { values[key] }
+
     public func integer(_ key: String, default fallback: Int, in range: ClosedRange<Int> = 0...Int.max) -> Int {
         values[key].flatMap { Int($0) }.flatMap { range.contains($0) ? $0 : nil } ?? fallback
     }
@@ -29,8 +31,6 @@ public struct TableProperties: Sendable {
     public var pageBytes: Int { integer("write.parquet.page-size-bytes", default: 1 << 20, in: 1...Int(Int32.max)) }
     public var pageRows: Int { integer("write.parquet.page-row-limit", default: 20_000, in: 1...Int(Int32.max)) }
     public var dictionaryBytes: Int { integer("write.parquet.dict-size-bytes", default: 2 << 20) }
-    public var compressionLevel: Int { integer("write.parquet.compression-level", default: 3, in: 1...22) }
-
     public var previousMetadataFilesMax: Int {
         integer("write.metadata.previous-versions-max", default: 100, in: 1...Int.max)
     }

@@ -103,12 +103,13 @@ final class EncodingChoice {
     }
 
     /// Whether further pages shall use the dictionary, of which the page that closes now is number `page`: values that
-    /// repeat only near by make it grow for ever, which the first page does not tell. Measured at some pages only.
+    /// repeat only near by make it grow for ever, which the first page does not tell. Measured at some pages only, and
+    /// not before a dictionary that will fill up is mostly full.
     func continuesDictionary(
         _ encoder: ValueEncoder, page: Int, newEntries: Int, indices: UnsafeBufferPointer<UInt8>
     ) throws(FirnError) -> Bool {
         if forced == .rleDictionary || newEntries * Self.obviousShare <= encoder.valueCount { return true }
-        guard page.nonzeroBitCount == 1, entryBytes > 0 else { return true }
+        guard page >= 8, page.nonzeroBitCount == 1, entryBytes > 0 else { return true }
         trial.removeAll()
         trial.append(indices)
         let indexBytes = try compressor.size(trial)
