@@ -32,6 +32,7 @@ final class ChunkState {
     /// Data pages by encoding, in order of first appearance.
     private(set) var encodings: [(encoding: ParquetEncoding, pages: Int)] = []
 
+    private var effort = CompressionEffort()
     private let compressor: PageCompressor
     private let writesChecksums: Bool
     /// Room kept before a body for its header, whose length is known only after compression.
@@ -95,7 +96,7 @@ final class ChunkState {
         // In a v1 page even an empty body goes through the codec.
         let isV2: Bool
         if case .dataV2 = kind(true) { isV2 = true } else { isV2 = false }
-        if isCompressed || !isV2 { try compressor.compress(values, into: out) }
+        if isCompressed || !isV2 { try compress(values, kind(true), into: out) }
         if isV2, isCompressed, out.count - valuesStart >= values.count {
             out.truncate(to: valuesStart)
             isCompressed = false
@@ -119,7 +120,19 @@ final class ChunkState {
         uncompressedBytes += header.count + body.count
     }
 
-    /// Forgets all, keeping the memory.
+    private func compress(
+        _ values: UnsafeRawBufferPointer, _ kind: PageHeader.Kind, into out: Buffer<UInt8>
+    ) throws(FirnError) {
+        switch kind {
+        case .data(_, let encoding, _, _):
+            try compressor.compress(values, into: out, encoding: encoding, effort: &effort)
+        case .dataV2(let page):
+            try compressor.compress(values, into: out, encoding: page.encoding, effort: &effort)
+        case .dictionary, .other: try compressor.compress(values, into: out)
+        }
+    }
+
+    /// Forgets all, keeping the memory and what was learned about compression.
     func removeAll() {
         data.removeAll()
         dictionary.removeAll()

@@ -251,6 +251,8 @@ final class LeafWriter {
     /// Adds the page just stored to the index and the chunk's totals.
     private func notePage(offset: Int, nulls: Int) {
         let isByteArray = leaf.element.physicalType == .byteArray
+        // Repetition levels are 0 at the start of a row; with one list in the path all others are at the maximum.
+        let deepest = leaf.repetitionMax == 1 ? repetition.count - pageRows : repetition.countAtMaximum
         let unencodedBytes = isByteArray ? encoder.plainBytes - 4 * encoder.valueCount : nil
         chunk.pages.append(
             PageIndex.Page(
@@ -259,8 +261,8 @@ final class LeafWriter {
                 bounds: encoder.bounds.truncated(
                     limit: ParquetLimits.statisticsBytesMax, isText: type == .string
                 ).bounds,
-                unencodedBytes: unencodedBytes, repetitionHistogram: repetition.histogram,
-                definitionHistogram: definition.histogram))
+                unencodedBytes: unencodedBytes, repetitionHistogram: repetition.histogram(atMaximum: deepest),
+                definitionHistogram: definition.histogram(atMaximum: encoder.valueCount)))
         chunk.totals.merge(
             ChunkTotals(
                 entries: definition.count, nulls: nulls, nans: encoder.nanCount,

@@ -10,6 +10,55 @@ enum BitPacking {
     static func pack<T: FixedWidthInteger & UnsignedInteger>(
         _ values: UnsafePointer<T>, count: Int, width: Int, into out: Buffer<UInt8>
     ) {
+        if width <= 16 {
+            let whole = count / 8
+            packGroups(values, groups: whole, width: width, into: out)
+            if whole * 8 < count { packSlowly(values + whole * 8, count: count & 7, width: width, into: out) }
+        } else {
+            packSlowly(values, count: count, width: width, into: out)
+        }
+    }
+
+    /// Groups of 8 values of up to 16 bits: two halves of four values each, put together without a branch.
+    @inline(__always)
+    private static func packGroups<T: FixedWidthInteger & UnsignedInteger>(
+        _ values: UnsafePointer<T>, groups: Int, width: Int, into out: Buffer<UInt8>
+    ) {
+        // Each store writes 16 bytes, of which `width` stay.
+        out.reserve(groups * width + 16)
+        var target = UnsafeMutableRawPointer(out.pointer + out.count)
+        var source = values
+        let (one, two, three) = (UInt64(width), UInt64(width * 2), UInt64(width * 3))
+        let half = UInt64(width * 4)
+        for _ in 0..<groups {
+            let low = four(source, one, two, three)
+            let high = four(source + 4, one, two, three)
+            if half == 64 {
+                target.storeBytes(of: low.littleEndian, as: UInt64.self)
+                target.storeBytes(of: high.littleEndian, toByteOffset: 8, as: UInt64.self)
+            } else {
+                target.storeBytes(of: (low | high &<< half).littleEndian, as: UInt64.self)
+                target.storeBytes(of: (high &>> (64 &- half)).littleEndian, toByteOffset: 8, as: UInt64.self)
+            }
+            source += 8
+            target += width
+        }
+        out.commit(groups * width)
+    }
+
+    @inline(__always)
+    private static func four<T: FixedWidthInteger & UnsignedInteger>(
+        _ values: UnsafePointer<T>, _ one: UInt64, _ two: UInt64, _ three: UInt64
+    ) -> UInt64 {
+        UInt64(truncatingIfNeeded: values[0]) | UInt64(truncatingIfNeeded: values[1]) &<< one
+            | UInt64(truncatingIfNeeded: values[2]) &<< two | UInt64(truncatingIfNeeded: values[3]) &<< three
+    }
+
+    /// Any width and count, one value at a time.
+    @inline(__always)
+    private static func packSlowly<T: FixedWidthInteger & UnsignedInteger>(
+        _ values: UnsafePointer<T>, count: Int, width: Int, into out: Buffer<UInt8>
+    ) {
         let total = (count + 7) / 8 * width
         out.reserve(total + 8)
         let target = UnsafeMutableRawPointer(out.pointer + out.count)

@@ -1,17 +1,28 @@
 import Base
 import Glibc
 
-/// Distinct byte strings in order of first appearance, found through a table with linear probing; a slot holds 32
-/// bits of the hash beside the index, so that a probe seldom touches the strings.
+/// Distinct byte strings in order of first appearance, found through a table with linear probing.
+///
+/// A slot holds a key beside the index: of a string of up to 7 bytes the string itself with its length, of a longer one
+/// its hash. So a short string is found in one cache line, and a longer one is compared with its equal only.
 final class ByteDictionary {
     /// As in `WordDictionary`.
     private static let probesMax = 64
+    /// The lowest byte of a longer string's key; that of a short string is its length.
+    private static let longMark: UInt64 = 0xff
+
+    private struct Slot: BitwiseCopyable {
+        var key: UInt64
+        /// Index + 1, 0 for a free slot.
+        var index: UInt32
+    }
 
     let bytes = Buffer<UInt8>()
     /// One more than there are entries.
     let offsets = Buffer<Int32>([0])
-    /// Hash in the high half, index + 1 in the low; 0 for a free slot.
-    private var table = Buffer<UInt64>(repeating: 0, count: 512)
+    private var table = Buffer<Slot>(repeating: Slot(key: 0, index: 0), count: 512)
+    /// The upper bits of a mixed key choose the slot.
+    private var shift = UInt64(64 - 9)
 
     var count: Int { offsets.count - 1 }
     var memoryBytes: Int { bytes.byteCapacity + offsets.byteCapacity + table.byteCapacity }
@@ -26,73 +37,96 @@ final class ByteDictionary {
     /// Writes the index of each string to `out`, adding the new ones; false when the dictionary would pass `bytesMax`.
     func encode(_ strings: ByteStrings, into out: UnsafeMutablePointer<UInt32>, bytesMax: Int) -> Bool {
         // Held in locals: reading a class's property costs an exclusivity check each time.
-        var slots = table.mutableValues.baseAddress!
+        var slots = table.pointer
         var mask = table.count &- 1
-        var held = bytes.pointer
-        var starts = offsets.pointer
+        var shift = self.shift
+        var known = UnsafePointer(bytes.pointer)
+        var starts = UnsafePointer(offsets.pointer)
         for position in 0..<strings.count {
             let (source, length) = strings[position]
-            let hash = Self.hash(source, length)
-            let tag = hash & 0xffff_ffff_0000_0000
-            var slot = Int(truncatingIfNeeded: hash) & mask
+            let key = Self.key(source, length)
+            var slot = Int(truncatingIfNeeded: Self.mixed(key) &>> shift)
+            var held = slots[slot]
             var probes = 0
             while true {
-                let entry = slots[slot]
-                if entry == 0 {
-                    guard let index = insert(source, length, tag, slot, bytesMax) else { return false }
-                    out[position] = index
-                    slots = table.mutableValues.baseAddress!
+                if held.index == 0 {
+                    guard insert(source, length, key, slot, bytesMax) else { return false }
+                    slots = table.pointer
                     mask = table.count &- 1
-                    held = bytes.pointer
-                    starts = offsets.pointer
+                    shift = self.shift
+                    known = UnsafePointer(bytes.pointer)
+                    starts = UnsafePointer(offsets.pointer)
+                    held.index = UInt32(truncatingIfNeeded: count)
                     break
                 }
-                if entry & 0xffff_ffff_0000_0000 == tag {
-                    let index = Int(truncatingIfNeeded: entry & 0xffff_ffff) &- 1
-                    let start = Int(starts[index])
-                    if Int(starts[index &+ 1]) &- start == length, Self.equal(held + start, source, length) {
-                        out[position] = UInt32(truncatingIfNeeded: index)
-                        break
-                    }
+                if held.key == key,
+                    length < 8 || Self.isEqual(known, starts, Int(held.index) &- 1, source, length)
+                {
+                    break
                 }
                 slot = (slot &+ 1) & mask
+                held = slots[slot]
                 probes &+= 1
                 if probes > Self.probesMax { return false }
             }
+            out[position] = held.index &- 1
         }
         return true
     }
 
+    @inline(never)
     private func insert(
-        _ source: UnsafePointer<UInt8>, _ length: Int, _ tag: UInt64, _ slot: Int, _ bytesMax: Int
-    ) -> UInt32? {
-        guard lengthPrefixedBytes + length + 4 <= bytesMax else { return nil }
+        _ source: UnsafePointer<UInt8>, _ length: Int, _ key: UInt64, _ slot: Int, _ bytesMax: Int
+    ) -> Bool {
+        guard lengthPrefixedBytes + length + 4 <= bytesMax else { return false }
         bytes.append(UnsafeBufferPointer(start: source, count: length))
         offsets.append(Int32(bytes.count))
-        table.mutableValues[slot] = tag | UInt64(count)
-        if count * 2 > table.count { grow() }
-        return UInt32(count - 1)
+        table.pointer[slot] = Slot(key: key, index: UInt32(count))
+        if count * 2 >= table.count { grow() }
+        return true
     }
 
     private func grow() {
-        let wider = Buffer<UInt64>(repeating: 0, count: table.count * 4)
-        let slots = wider.mutableValues
-        let mask = slots.count - 1
-        for index in 0..<count {
-            let text = entry(index)
-            let hash = text.baseAddress.map { Self.hash($0, text.count) } ?? Self.hash(bytes.pointer, 0)
-            var slot = Int(truncatingIfNeeded: hash) & mask
-            while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = hash & 0xffff_ffff_0000_0000 | UInt64(index + 1)
+        // Small tables grow fast, large ones spare memory.
+        let bits: UInt64 = table.count < 1 << 14 ? 2 : 1
+        shift -= bits
+        let old = table.values
+        let wider = Buffer<Slot>(repeating: Slot(key: 0, index: 0), count: table.count << Int(bits))
+        let slots = wider.pointer
+        let mask = wider.count - 1
+        for held in old where held.index != 0 {
+            var slot = Int(truncatingIfNeeded: Self.mixed(held.key) &>> shift)
+            while slots[slot].index != 0 { slot = (slot + 1) & mask }
+            slots[slot] = held
         }
         table = wider
     }
 
+    /// Whether the entry `index` is this string of 8 bytes or more.
     @inline(__always)
-    static func equal(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-        if length <= 8 { return ByteOrder.prefix(a, length) == ByteOrder.prefix(b, length) }
-        return memcmp(a, b, length) == 0
+    private static func isEqual(
+        _ held: UnsafePointer<UInt8>, _ starts: UnsafePointer<Int32>, _ index: Int, _ source: UnsafePointer<UInt8>,
+        _ length: Int
+    ) -> Bool {
+        let start = Int(starts[index])
+        guard Int(starts[index &+ 1]) &- start == length else { return false }
+        let a = UnsafeRawPointer(held + start)
+        let b = UnsafeRawPointer(source)
+        guard length <= 32 else { return memcmp(a, b, length) == 0 }
+        // Two words from either end cover up to 32 bytes, overlapping.
+        let middle = min(8, length &- 8)
+        let back = max(0, length &- 16)
+        let last = length &- 8
+        return difference(a, b, 0) | difference(a, b, middle) | difference(a, b, back) | difference(a, b, last) == 0
     }
+
+    @inline(__always)
+    private static func difference(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        a.loadUnaligned(fromByteOffset: at, as: UInt64.self) ^ b.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+    }
+
+    @inline(__always)
+    private static func mixed(_ key: UInt64) -> UInt64 { (key ^ (key &>> 32)) &* 0x9e37_79b9_7f4a_7c15 }
 
     @inline(__always)
     private static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
@@ -101,13 +135,11 @@ final class ByteDictionary {
     }
 
     @inline(__always)
-    private static func hash(_ source: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
+    private static func key(_ source: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
+        if length < 8 { return ByteOrder.prefix(source, length) | UInt64(truncatingIfNeeded: length) }
         let k0: UInt64 = 0xa076_1d64_78bd_642f
-        let k1: UInt64 = 0xe703_7ed1_a0b4_28db
         let raw = UnsafeRawPointer(source)
-        let seed = UInt64(truncatingIfNeeded: length) ^ k1
-        if length <= 8 { return mix(ByteOrder.prefix(source, length) ^ k0, seed) }
-        var state = seed
+        var state = UInt64(truncatingIfNeeded: length) ^ 0xe703_7ed1_a0b4_28db
         var at = 0
         while at &+ 16 < length {
             let a = raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
@@ -115,10 +147,10 @@ final class ByteDictionary {
             state = mix(a ^ k0, b ^ state)
             at &+= 16
         }
-        // The last 16 bytes, overlapping what came before; a string of 9 to 15 takes two overlapping words.
+        // The last 16 bytes, overlapping what came before; a string of 8 to 15 takes two overlapping words.
         let a = raw.loadUnaligned(fromByteOffset: max(0, length &- 16), as: UInt64.self)
         let b = raw.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
-        return mix(a ^ k0, b ^ state)
+        return mix(a ^ k0, b ^ state) | longMark
     }
 }
 
@@ -154,7 +186,8 @@ struct ByteStrings {
 
     /// Bytes of all strings together.
     var byteCount: Int {
-        guard ends != nil else { return count * width }
+        guard let ends else { return count * width }
+        if slots == nil { return Int(ends[start + count]) - Int(ends[start]) }
         var total = 0
         for position in 0..<count { total &+= self[position].count }
         return total

@@ -2,8 +2,9 @@ import Base
 
 /// Writes the RLE / bit-packing hybrid of levels and dictionary indices.
 ///
-/// 1. Runs of 8 or more equal values become RLE runs; all between them is bit-packed in groups of 8.
-/// 2. A run lends its first values to fill the last group before it.
+/// 1. Values are looked at in groups of 8, counted from the end of the last run. A group of equal values starts an RLE
+///    run, which goes on as far as they do; all between runs is bit-packed.
+/// 2. A run thus lends its first values to fill the last group before it.
 /// 3. The last group is padded with zeros.
 ///
 /// Spec: https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE
@@ -15,20 +16,36 @@ enum RunLengthEncoder {
     ) {
         var literal = 0
         var index = 0
-        while index < count {
-            let value = values[index]
-            var end = index &+ 1
-            while end < count && values[end] == value { end &+= 1 }
-            let pad = (8 &- ((index &- literal) & 7)) & 7
-            if end &- index >= 8 &+ pad {
-                let cut = index + pad
-                if cut > literal { packed(values + literal, count: cut - literal, width: width, into: out) }
-                run(UInt32(truncatingIfNeeded: value), count: end - cut, width: width, into: out)
-                literal = end
+        while index &+ 8 <= count {
+            guard isUniform(values + index) else {
+                index &+= 8
+                continue
             }
+            let value = values[index]
+            var end = index &+ 8
+            while end &+ 8 <= count, values[end] == value, isUniform(values + end) { end &+= 8 }
+            while end < count, values[end] == value { end &+= 1 }
+            if index > literal { packed(values + literal, count: index - literal, width: width, into: out) }
+            run(UInt32(truncatingIfNeeded: value), count: end - index, width: width, into: out)
+            literal = end
             index = end
         }
         if literal < count { packed(values + literal, count: count - literal, width: width, into: out) }
+    }
+
+    /// Whether 8 values are equal, without a branch for each: in most columns the answer for one says little of the
+    /// next.
+    @inline(__always)
+    private static func isUniform<T: FixedWidthInteger & UnsignedInteger>(_ values: UnsafePointer<T>) -> Bool {
+        let raw = UnsafeRawPointer(values)
+        if T.bitWidth == 8 {
+            let word = raw.loadUnaligned(as: UInt64.self)
+            return word == (word & 0xff) &* 0x0101_0101_0101_0101
+        }
+        let first = values[0]
+        let left = (values[1] ^ first) | (values[2] ^ first) | (values[3] ^ first)
+        let right = (values[4] ^ first) | (values[5] ^ first) | (values[6] ^ first) | (values[7] ^ first)
+        return left | right == 0
     }
 
     /// Appends bytes of 0 or 1 as an RLE page of booleans has them: a length of 4 bytes, then runs.

@@ -1,15 +1,24 @@
 import Base
 
-/// Distinct 4- or 8-byte values in order of first appearance, found through a table with linear probing.
+/// Distinct 4- or 8-byte values in order of first appearance, found through a table with linear probing; a slot holds
+/// the value beside the index, so that a probe touches one cache line.
 ///
 /// Values are bit patterns, so -0.0 and 0.0, and differing NaNs, are distinct and come back unchanged.
 final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable> {
     /// A probe longer than this means a poor hash, perhaps a chosen one: the column goes on without a dictionary.
     private static var probesMax: Int { 64 }
 
+    private struct Slot: BitwiseCopyable {
+        var value: Word
+        /// Index + 1 into `values`, 0 for a free slot.
+        var index: UInt32
+    }
+
     let values = Buffer<Word>()
-    /// Index + 1 into `values`, 0 for a free slot; a power of two long, at most half full.
-    private var table = Buffer<UInt32>(repeating: 0, count: 512)
+    /// A power of two long, at most half full.
+    private var table = Buffer<Slot>(repeating: Slot(value: 0, index: 0), count: 512)
+    /// The upper bits of a hash choose the slot.
+    private var shift = UInt64(64 - 9)
 
     var bytes: Int { values.count * MemoryLayout<Word>.size }
     var memoryBytes: Int { values.byteCapacity + table.byteCapacity }
@@ -18,71 +27,66 @@ final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCo
     /// would pass `bytesMax`.
     @inline(__always)
     func encode(_ source: UnsafePointer<Word>, count: Int, into indices: Buffer<UInt32>, bytesMax: Int) -> Bool {
-        guard count > 0 else { return true }
         let entriesMax = bytesMax / MemoryLayout<Word>.size
-        let start = indices.count
         indices.reserve(count)
-        let out = indices.pointer + start
-        var slots = table.mutableValues.baseAddress!
-        var mask = table.count &- 1
+        let out = indices.pointer + indices.count
         // Held in locals: reading a class's property costs an exclusivity check each time.
-        var known = values.pointer
-        var knownCount = values.count
-        var last = ~source[0]
-        var lastIndex: UInt32 = 0
+        var slots = table.pointer
+        var mask = table.count &- 1
+        var shift = self.shift
         for position in 0..<count {
             let value = source[position]
-            if value == last {
-                out[position] = lastIndex
-                continue
-            }
-            var slot = Self.hash(value) & mask
+            var slot = Int(truncatingIfNeeded: Self.hash(value) &>> shift)
+            var held = slots[slot]
             var probes = 0
-            while true {
-                let held = slots[slot]
-                if held == 0 {
-                    if knownCount == entriesMax { return false }
-                    values.append(value)
-                    known = values.pointer
-                    lastIndex = UInt32(truncatingIfNeeded: knownCount)
-                    knownCount &+= 1
-                    slots[slot] = UInt32(truncatingIfNeeded: knownCount)
-                    if knownCount &* 2 > mask {
-                        grow()
-                        slots = table.mutableValues.baseAddress!
-                        mask = table.count &- 1
-                    }
-                    break
-                }
-                if known[Int(held &- 1)] == value {
-                    lastIndex = held &- 1
+            while held.value != value || held.index == 0 {
+                if held.index == 0 {
+                    guard insert(value, slot, entriesMax) else { return false }
+                    slots = table.pointer
+                    mask = table.count &- 1
+                    shift = self.shift
+                    held.index = UInt32(truncatingIfNeeded: values.count)
                     break
                 }
                 slot = (slot &+ 1) & mask
+                held = slots[slot]
                 probes &+= 1
                 if probes > Self.probesMax { return false }
             }
-            last = value
-            out[position] = lastIndex
+            out[position] = held.index &- 1
         }
         indices.commit(count)
         return true
     }
 
+    @inline(never)
+    private func insert(_ value: Word, _ slot: Int, _ entriesMax: Int) -> Bool {
+        guard values.count < entriesMax else { return false }
+        values.append(value)
+        table.pointer[slot] = Slot(value: value, index: UInt32(truncatingIfNeeded: values.count))
+        if values.count &* 2 >= table.count { grow() }
+        return true
+    }
+
     @inline(__always)
-    private static func hash(_ value: Word) -> Int {
-        let mixed = UInt64(truncatingIfNeeded: value) &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: (mixed ^ (mixed &>> 29)) &>> 20)
+    private static func hash(_ value: Word) -> UInt64 {
+        let wide = UInt64(truncatingIfNeeded: value)
+        // Floating-point numbers differ in their upper bits, which multiplication would push out.
+        let folded = Word.bitWidth == 64 ? wide ^ (wide &>> 32) : wide
+        return folded &* 0x9e37_79b9_7f4a_7c15
     }
 
     private func grow() {
-        let wider = Buffer<UInt32>(repeating: 0, count: table.count * 4)
-        let slots = wider.mutableValues
-        let mask = slots.count - 1
+        // Small tables grow fast, large ones spare memory.
+        let bits: UInt64 = table.count < 1 << 14 ? 2 : 1
+        shift -= bits
+        let wider = Buffer<Slot>(repeating: Slot(value: 0, index: 0), count: table.count << Int(bits))
+        let slots = wider.pointer
+        let mask = wider.count - 1
         for (index, value) in values.values.enumerated() {
-            var slot = Self.hash(value) & mask
-            while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = UInt32(index + 1)
+            var slot = Int(truncatingIfNeeded: Self.hash(value) &>> shift)
+            while slots[slot].index != 0 { slot = (slot + 1) & mask }
+            slots[slot] = Slot(value: value, index: UInt32(index + 1))
         }
         table = wider
     }

@@ -1,10 +1,40 @@
 import Base
 
-/// Compresses page bodies, reusing one context and one scratch area for a whole file.
+/// How hard the pages of one column are compressed.
+///
+/// zstd's lower levels make some data smaller than higher ones do, at several times the speed: strings of random
+/// digits, in which matches cost more than they save. So every now and then a page is compressed at the lowest level
+/// too, and where that is no larger, the pages that follow take it. The options' level is thus the most effort, and no
+/// page that was tried gets larger. The first page of a file is not tried, since small files have no other.
+struct CompressionEffort {
+    private static let pagesBetweenTrials = 64
+
+    private(set) var isLow = false
+    private var pagesUntilTrial = 1
+    private var encoding: ParquetEncoding?
+
+    /// Whether the next page, in this encoding, is to be compressed at both levels.
+    mutating func triesBoth(_ next: ParquetEncoding) -> Bool {
+        if encoding != next {
+            // Another kind of bytes: what was learned means nothing.
+            (encoding, isLow, pagesUntilTrial) = (next, false, 1)
+            return false
+        }
+        pagesUntilTrial -= 1
+        guard pagesUntilTrial <= 0 else { return false }
+        pagesUntilTrial = Self.pagesBetweenTrials
+        return true
+    }
+
+    mutating func note(high: Int, low: Int) { isLow = low <= high }
+}
+
+/// Compresses page bodies, reusing contexts and scratch areas for a whole file.
 final class PageCompressor {
     let codec: ParquetCodec
     private let level: Int
     private let zstd: Zstd.Compressor?
+    private lazy var lowZstd = Zstd.Compressor(level: 1)
     private var scratch: [UInt8] = []
     private let measured = Buffer<UInt8>()
 
@@ -37,6 +67,28 @@ final class PageCompressor {
             throw FirnError(.unsupported, "parquet_codec", "Parquet files are not written with the codec \(codec)")
         }
         scratch.withUnsafeBufferPointer { out.append($0) }
+    }
+
+    /// Appends the stored form of a data page, at the level that its column's earlier pages suggest.
+    func compress(
+        _ body: UnsafeRawBufferPointer, into out: Buffer<UInt8>, encoding: ParquetEncoding,
+        effort: inout CompressionEffort
+    ) throws(FirnError) {
+        guard codec == .zstd, level > 1 else { return try compress(body, into: out) }
+        if effort.triesBoth(encoding) {
+            let start = out.count
+            try compress(body, into: out)
+            measured.removeAll()
+            try lowZstd.compress(body, into: measured)
+            effort.note(high: out.count - start, low: measured.count)
+            guard effort.isLow else { return }
+            out.truncate(to: start)
+            out.append(contentsOf: measured)
+        } else if effort.isLow {
+            try lowZstd.compress(body, into: out)
+        } else {
+            try compress(body, into: out)
+        }
     }
 
     /// Bytes that `body` takes when stored.

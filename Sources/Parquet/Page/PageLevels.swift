@@ -46,24 +46,47 @@ struct PageLevels {
         UnsafeMutableRawPointer(out.pointer + start).storeBytes(of: length, as: UInt32.self)
     }
 
-    /// Entries by level; empty when the maximum is 0.
-    var histogram: [Int] {
+    /// Entries by level, of which `atMaximum` are known to be at the maximum; empty when that is 0.
+    func histogram(atMaximum: Int) -> [Int] {
         guard maximum > 0 else { return [] }
         var counts = [Int](repeating: 0, count: maximum + 1)
-        var rest = count
-        if isMixed {
-            let pointer = levels.pointer
-            for level in 0..<maximum {
-                // One pass a level: a comparison of many bytes at a time beats a lookup of each.
-                let wanted = UInt8(level)
-                var found = 0
-                for index in 0..<count { found &+= pointer[index] == wanted ? 1 : 0 }
-                counts[level] = found
-                rest -= found
-            }
+        counts[maximum] = atMaximum
+        counts[0] = count - atMaximum
+        guard isMixed else { return counts }
+        for level in 1..<maximum {
+            counts[level] = Self.count(UInt8(level), UnsafePointer(levels.pointer), count)
+            counts[0] -= counts[level]
         }
-        counts[maximum] = rest
         return counts
+    }
+
+    var countAtMaximum: Int {
+        isMixed ? Self.count(UInt8(maximum), UnsafePointer(levels.pointer), count) : count
+    }
+
+    /// How many of `count` levels are `wanted`: 32 at a time, in counters of a byte that are emptied before they pass
+    /// their range.
+    private static func count(_ wanted: UInt8, _ levels: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        let raw = UnsafeRawPointer(levels)
+        let pattern = SIMD32<UInt8>(repeating: wanted)
+        let one = SIMD32<UInt8>(repeating: 1)
+        var found = 0
+        var index = 0
+        while index &+ 32 <= count {
+            let end = min(count &- 31, index &+ 255 &* 32)
+            var counters = SIMD32<UInt8>()
+            while index < end {
+                let some = raw.loadUnaligned(fromByteOffset: index, as: SIMD32<UInt8>.self)
+                counters &+= SIMD32<UInt8>().replacing(with: one, where: some .== pattern)
+                index &+= 32
+            }
+            found &+= Int(SIMD32<UInt16>(truncatingIfNeeded: counters).wrappedSum())
+        }
+        while index < count {
+            found &+= levels[index] == wanted ? 1 : 0
+            index &+= 1
+        }
+        return found
     }
 
     mutating func removeAll() {
