@@ -21,15 +21,29 @@ enum BoundsKernels {
     static func reals<T: BinaryFloatingPoint>(
         _ values: UnsafePointer<T>, count: Int
     ) -> (bounds: ColumnBounds, nanCount: Int) {
-        var low = T.infinity
-        var high = -T.infinity
+        // Four strands, since each comparison waits for the one before it in its strand.
+        var (low0, low1, low2, low3) = (T.infinity, T.infinity, T.infinity, T.infinity)
+        var (high0, high1, high2, high3) = (-T.infinity, -T.infinity, -T.infinity, -T.infinity)
         var nanCount = 0
-        for index in 0..<count {
-            let value = values[index]
-            low = value < low ? value : low
-            high = value > high ? value : high
-            nanCount &+= value == value ? 0 : 1
+        let whole = count & ~3
+        var index = 0
+        while index < whole {
+            let (a, b, c, d) = (values[index], values[index &+ 1], values[index &+ 2], values[index &+ 3])
+            (low0, high0) = (a < low0 ? a : low0, a > high0 ? a : high0)
+            (low1, high1) = (b < low1 ? b : low1, b > high1 ? b : high1)
+            (low2, high2) = (c < low2 ? c : low2, c > high2 ? c : high2)
+            (low3, high3) = (d < low3 ? d : low3, d > high3 ? d : high3)
+            nanCount &+= (a == a ? 0 : 1) &+ (b == b ? 0 : 1) &+ (c == c ? 0 : 1) &+ (d == d ? 0 : 1)
+            index &+= 4
         }
+        while index < count {
+            let value = values[index]
+            (low0, high0) = (value < low0 ? value : low0, value > high0 ? value : high0)
+            nanCount &+= value == value ? 0 : 1
+            index &+= 1
+        }
+        let low = min(min(low0, low1), min(low2, low3))
+        let high = max(max(high0, high1), max(high2, high3))
         return (nanCount == count ? .empty : .real(Double(low), Double(high)), nanCount)
     }
 

@@ -35,8 +35,9 @@ final class ChunkState {
     private var effort = CompressionEffort()
     private let compressor: PageCompressor
     private let writesChecksums: Bool
-    /// Room kept before a body for its header, whose length is known only after compression.
-    private static let headerBytesMax = 128
+    /// Room kept before a body for its header, whose length is known only after compression: that of the last one,
+    /// so that bodies seldom have to move.
+    private var headerBytes = 32
 
     init(compressor: PageCompressor, writesChecksums: Bool) {
         self.compressor = compressor
@@ -86,7 +87,7 @@ final class ChunkState {
             throw FirnError(.limitExceeded, "page_too_large", "one page would hold \(body.count) bytes")
         }
         let start = out.count
-        out.append(repeating: 0, count: Self.headerBytesMax)
+        out.append(repeating: 0, count: headerBytes)
         let whole = UnsafeRawBufferPointer(body.values)
         let levels = UnsafeRawBufferPointer(rebasing: whole[..<uncompressedLevels])
         let values = UnsafeRawBufferPointer(rebasing: whole[uncompressedLevels...])
@@ -104,19 +105,24 @@ final class ChunkState {
         if isV2, !isCompressed, out.count == valuesStart {
             out.append(values.assumingMemoryBound(to: UInt8.self))
         }
-        let bodyStart = start + Self.headerBytesMax
+        let bodyStart = start + headerBytes
         let storedBytes = out.count - bodyStart
         let stored = UnsafeRawBufferPointer(start: out.pointer + bodyStart, count: storedBytes)
         let header = PageHeader(
             uncompressedBytes: body.count, compressedBytes: storedBytes,
             checksum: writesChecksums ? CRC32.checksum(stored) : nil, kind: kind(isCompressed)
         ).serialize()
-        precondition(header.count <= Self.headerBytesMax)
+        if header.count != headerBytes {
+            out.reserve(header.count)
+            let target = UnsafeMutableRawPointer(out.pointer + start)
+            // The regions overlap, which copyMemory allows.
+            (target + header.count).copyMemory(from: target + headerBytes, byteCount: storedBytes)
+            out.truncate(to: start)
+            out.commit(header.count + storedBytes)
+            headerBytes = header.count
+        }
         let target = UnsafeMutableRawPointer(out.pointer + start)
         header.withUnsafeBytes { target.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-        // The regions overlap, which copyMemory allows.
-        (target + header.count).copyMemory(from: stored.baseAddress!, byteCount: storedBytes)
-        out.truncate(to: start + header.count + storedBytes)
         uncompressedBytes += header.count + body.count
     }
 

@@ -3,24 +3,29 @@ import Glibc
 
 /// Distinct byte strings in order of first appearance, found through a table with linear probing.
 ///
-/// A slot holds a key beside the index: of a string of up to 7 bytes the string itself with its length, of a longer one
-/// its hash. So a short string is found in one cache line, and a longer one is compared with its equal only.
+/// A slot holds a key and the string's place beside the index. Of a string of up to 7 bytes the key is the string itself
+/// with its length, of a longer one a hash with the length. So a short string is found in one cache line, and a longer
+/// one is compared with its equal only.
 final class ByteDictionary {
     /// As in `WordDictionary`.
     private static let probesMax = 64
-    /// The lowest byte of a longer string's key; that of a short string is its length.
-    private static let longMark: UInt64 = 0xff
+    /// Stands for a string that was not in its first slot.
+    private static let missed = UInt32.max
 
     private struct Slot: BitwiseCopyable {
         var key: UInt64
         /// Index + 1, 0 for a free slot.
         var index: UInt32
+        /// Where the string starts among `bytes`.
+        var start: UInt32
     }
 
     let bytes = Buffer<UInt8>()
     /// One more than there are entries.
     let offsets = Buffer<Int32>([0])
-    private var table = Buffer<Slot>(repeating: Slot(key: 0, index: 0), count: 512)
+    private var table = Buffer<Slot>(repeating: Slot(key: 0, index: 0, start: 0), count: 512)
+    /// Positions of the strings that were not in their first slot.
+    private let misses = Buffer<Int32>()
     /// The upper bits of a mixed key choose the slot.
     private var shift = UInt64(64 - 9)
 
@@ -35,14 +40,47 @@ final class ByteDictionary {
     }
 
     /// Writes the index of each string to `out`, adding the new ones; false when the dictionary would pass `bytesMax`.
+    ///
+    /// Two passes as in `WordDictionary`.
     func encode(_ strings: ByteStrings, into out: UnsafeMutablePointer<UInt32>, bytesMax: Int) -> Bool {
+        let slots = UnsafePointer(table.pointer)
+        let shift = self.shift
+        let known = UnsafePointer(bytes.pointer)
+        misses.removeAll()
+        misses.reserve(strings.count + 1)
+        let missed = misses.pointer
+        var missCount = 0
+        for position in 0..<strings.count {
+            let (source, length) = strings[position]
+            let key = Self.key(source, length)
+            let held = slots[Int(truncatingIfNeeded: Self.mixed(key) &>> shift)]
+            var index = held.key == key ? held.index &- 1 : Self.missed
+            if length >= 8 {
+                // Up to 32 bytes are compared whatever the key says: that costs less than a wrong guess.
+                let isSame =
+                    length <= 32
+                    ? Self.isEqual(known + Int(held.start), source, length)
+                    : index != Self.missed && isSame(held, known, source, length)
+                index = isSame ? index : Self.missed
+            }
+            out[position] = index
+            missed[missCount] = Int32(truncatingIfNeeded: position)
+            missCount &+= index == Self.missed ? 1 : 0
+        }
+        return missCount == 0 || probe(strings, missCount, out, bytesMax)
+    }
+
+    private func probe(
+        _ strings: ByteStrings, _ missCount: Int, _ out: UnsafeMutablePointer<UInt32>, _ bytesMax: Int
+    ) -> Bool {
         // Held in locals: reading a class's property costs an exclusivity check each time.
         var slots = table.pointer
         var mask = table.count &- 1
         var shift = self.shift
         var known = UnsafePointer(bytes.pointer)
-        var starts = UnsafePointer(offsets.pointer)
-        for position in 0..<strings.count {
+        let missed = misses.pointer
+        for miss in 0..<missCount {
+            let position = Int(missed[miss])
             let (source, length) = strings[position]
             let key = Self.key(source, length)
             var slot = Int(truncatingIfNeeded: Self.mixed(key) &>> shift)
@@ -55,15 +93,10 @@ final class ByteDictionary {
                     mask = table.count &- 1
                     shift = self.shift
                     known = UnsafePointer(bytes.pointer)
-                    starts = UnsafePointer(offsets.pointer)
                     held.index = UInt32(truncatingIfNeeded: count)
                     break
                 }
-                if held.key == key,
-                    length < 8 || Self.isEqual(known, starts, Int(held.index) &- 1, source, length)
-                {
-                    break
-                }
+                if held.key == key, length < 8 || isSame(held, known, source, length) { break }
                 slot = (slot &+ 1) & mask
                 held = slots[slot]
                 probes &+= 1
@@ -74,14 +107,23 @@ final class ByteDictionary {
         return true
     }
 
+    private func isSame(
+        _ held: Slot, _ known: UnsafePointer<UInt8>, _ source: UnsafePointer<UInt8>, _ length: Int
+    ) -> Bool {
+        // The key holds the length of strings shorter than this.
+        if length >= 0xff, entry(Int(held.index) - 1).count != length { return false }
+        return Self.isEqual(known + Int(held.start), source, length)
+    }
+
     @inline(never)
     private func insert(
         _ source: UnsafePointer<UInt8>, _ length: Int, _ key: UInt64, _ slot: Int, _ bytesMax: Int
     ) -> Bool {
         guard lengthPrefixedBytes + length + 4 <= bytesMax else { return false }
+        let start = UInt32(truncatingIfNeeded: bytes.count)
         bytes.append(UnsafeBufferPointer(start: source, count: length))
         offsets.append(Int32(bytes.count))
-        table.pointer[slot] = Slot(key: key, index: UInt32(count))
+        table.pointer[slot] = Slot(key: key, index: UInt32(count), start: start)
         if count * 2 >= table.count { grow() }
         return true
     }
@@ -91,7 +133,7 @@ final class ByteDictionary {
         let bits: UInt64 = table.count < 1 << 14 ? 2 : 1
         shift -= bits
         let old = table.values
-        let wider = Buffer<Slot>(repeating: Slot(key: 0, index: 0), count: table.count << Int(bits))
+        let wider = Buffer<Slot>(repeating: Slot(key: 0, index: 0, start: 0), count: table.count << Int(bits))
         let slots = wider.pointer
         let mask = wider.count - 1
         for held in old where held.index != 0 {
@@ -102,17 +144,11 @@ final class ByteDictionary {
         table = wider
     }
 
-    /// Whether the entry `index` is this string of 8 bytes or more.
+    /// Whether two strings of the same 8 bytes or more are equal.
     @inline(__always)
-    private static func isEqual(
-        _ held: UnsafePointer<UInt8>, _ starts: UnsafePointer<Int32>, _ index: Int, _ source: UnsafePointer<UInt8>,
-        _ length: Int
-    ) -> Bool {
-        let start = Int(starts[index])
-        guard Int(starts[index &+ 1]) &- start == length else { return false }
-        let a = UnsafeRawPointer(held + start)
-        let b = UnsafeRawPointer(source)
+    private static func isEqual(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length <= 32 else { return memcmp(a, b, length) == 0 }
+        let (a, b) = (UnsafeRawPointer(a), UnsafeRawPointer(b))
         // Two words from either end cover up to 32 bytes, overlapping.
         let middle = min(8, length &- 8)
         let back = max(0, length &- 16)
@@ -150,7 +186,7 @@ final class ByteDictionary {
         // The last 16 bytes, overlapping what came before; a string of 8 to 15 takes two overlapping words.
         let a = raw.loadUnaligned(fromByteOffset: max(0, length &- 16), as: UInt64.self)
         let b = raw.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
-        return mix(a ^ k0, b ^ state) | longMark
+        return mix(a ^ k0, b ^ state) & ~0xff | UInt64(truncatingIfNeeded: min(length, 0xff))
     }
 }
 

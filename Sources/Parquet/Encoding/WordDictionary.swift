@@ -17,24 +17,55 @@ final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCo
     let values = Buffer<Word>()
     /// A power of two long, at most half full.
     private var table = Buffer<Slot>(repeating: Slot(value: 0, index: 0), count: 512)
+    /// Positions of the values that were not in their first slot.
+    private let misses = Buffer<Int32>()
     /// The upper bits of a hash choose the slot.
     private var shift = UInt64(64 - 9)
 
     var bytes: Int { values.count * MemoryLayout<Word>.size }
     var memoryBytes: Int { values.byteCapacity + table.byteCapacity }
 
+    /// Stands for a value that was not in its first slot.
+    private static var missed: UInt32 { .max }
+
     /// Appends the index of each value to `indices`. Returns false, with `indices` as before, when the dictionary
     /// would pass `bytesMax`.
+    ///
+    /// 1. All values look into their first slot, without a branch, so that the processor waits for many at once.
+    /// 2. Those that were not there, new ones among them, probe on.
     @inline(__always)
     func encode(_ source: UnsafePointer<Word>, count: Int, into indices: Buffer<UInt32>, bytesMax: Int) -> Bool {
-        let entriesMax = bytesMax / MemoryLayout<Word>.size
         indices.reserve(count)
         let out = indices.pointer + indices.count
+        let slots = UnsafePointer(table.pointer)
+        let shift = self.shift
+        misses.removeAll()
+        misses.reserve(count + 1)
+        let missed = misses.pointer
+        var missCount = 0
+        for position in 0..<count {
+            let value = source[position]
+            let held = slots[Int(truncatingIfNeeded: Self.hash(value) &>> shift)]
+            let index = held.value == value ? held.index &- 1 : Self.missed
+            out[position] = index
+            missed[missCount] = Int32(truncatingIfNeeded: position)
+            missCount &+= index == Self.missed ? 1 : 0
+        }
+        if missCount > 0, !probe(source, missCount, out, bytesMax / MemoryLayout<Word>.size) { return false }
+        indices.commit(count)
+        return true
+    }
+
+    private func probe(
+        _ source: UnsafePointer<Word>, _ missCount: Int, _ out: UnsafeMutablePointer<UInt32>, _ entriesMax: Int
+    ) -> Bool {
         // Held in locals: reading a class's property costs an exclusivity check each time.
         var slots = table.pointer
         var mask = table.count &- 1
         var shift = self.shift
-        for position in 0..<count {
+        let missed = misses.pointer
+        for miss in 0..<missCount {
+            let position = Int(missed[miss])
             let value = source[position]
             var slot = Int(truncatingIfNeeded: Self.hash(value) &>> shift)
             var held = slots[slot]
@@ -55,7 +86,6 @@ final class WordDictionary<Word: FixedWidthInteger & UnsignedInteger & BitwiseCo
             }
             out[position] = held.index &- 1
         }
-        indices.commit(count)
         return true
     }
 

@@ -64,23 +64,28 @@ struct PageLevels {
         isMixed ? Self.count(UInt8(maximum), UnsafePointer(levels.pointer), count) : count
     }
 
-    /// How many of `count` levels are `wanted`: 32 at a time, in counters of a byte that are emptied before they pass
-    /// their range.
+    /// How many of `count` levels are `wanted`: 8 at a time, in counters of a byte that are emptied before they
+    /// pass their range.
     private static func count(_ wanted: UInt8, _ levels: UnsafePointer<UInt8>, _ count: Int) -> Int {
         let raw = UnsafeRawPointer(levels)
-        let pattern = SIMD32<UInt8>(repeating: wanted)
-        let one = SIMD32<UInt8>(repeating: 1)
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let pattern = UInt64(wanted) &* ones
         var found = 0
         var index = 0
-        while index &+ 32 <= count {
-            let end = min(count &- 31, index &+ 255 &* 32)
-            var counters = SIMD32<UInt8>()
+        while index &+ 8 <= count {
+            let end = min(count &- 7, index &+ 255 &* 8)
+            var counters: UInt64 = 0
             while index < end {
-                let some = raw.loadUnaligned(fromByteOffset: index, as: SIMD32<UInt8>.self)
-                counters &+= SIMD32<UInt8>().replacing(with: one, where: some .== pattern)
-                index &+= 32
+                let differing = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ pattern
+                // The highest bit of each byte says whether some bit of it is set.
+                let low = differing & ~(ones &<< 7)
+                let some = (low &+ ones &* 0x7f) | differing
+                counters &+= (~some &>> 7) & ones
+                index &+= 8
             }
-            found &+= Int(SIMD32<UInt16>(truncatingIfNeeded: counters).wrappedSum())
+            // Sums of pairs first: eight counters together pass a byte.
+            let pairs = (counters & 0x00ff_00ff_00ff_00ff) &+ ((counters &>> 8) & 0x00ff_00ff_00ff_00ff)
+            found &+= Int((pairs &* 0x0001_0001_0001_0001) &>> 48)
         }
         while index < count {
             found &+= levels[index] == wanted ? 1 : 0
