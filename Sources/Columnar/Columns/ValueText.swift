@@ -26,6 +26,8 @@ private enum ValueText {
         case .time: return clock(text[...]).flatMap(microseconds).map(Value.time)
         case .timestamp: return instant(text[...]).flatMap(microseconds).map(Value.timestamp)
         case .timestamptz: return utc(text).flatMap(microseconds).map(Value.timestamptz)
+        case .timestampNs: return instant(text[...]).flatMap { Int64(exactly: $0) }.map(Value.timestampNs)
+        case .timestamptzNs: return utc(text).flatMap { Int64(exactly: $0) }.map(Value.timestamptzNs)
         case .string: return .string(text)
         case .uuid: return UUID(text).map(Value.uuid)
         case .binary: return Hex.decode(text).map(Value.binary)

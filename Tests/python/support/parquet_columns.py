@@ -210,22 +210,20 @@ def leaf_paths(schema: pa.Schema) -> dict[str, pa.DataType]:
 # Comparison
 
 
-def plain_leaf(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def plain_leaf(array: pa.Array, kind: pa.DataType, zones: bool) -> pa.Array:
     """The values in one form a type: bits of floats and counts of time, bytes of text, uuids and fixed values."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if isinstance(kind, pa.UuidType):
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            texts = [None if text is None else uuid.UUID(text).bytes for text in array.to_pylist()]
-            return pa.array(texts, pa.binary())
-        return array.cast(pa.binary())
+    if kind == pa.binary(16) and (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        texts = [None if text is None else uuid.UUID(text).bytes for text in array.to_pylist()]
+        return pa.array(texts, pa.binary())
     if pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind):
         return array.cast(pa.binary())
     if pa.types.is_string(kind):
         return array.cast(pa.string())
     if pa.types.is_timestamp(kind):
         assert pa.types.is_timestamp(array.type), f"{array.type} instead of {kind}"
-        assert (array.type.tz is None) == (kind.tz is None), f"{array.type} instead of {kind}"
+        assert not zones or (array.type.tz is None) == (kind.tz is None), f"{array.type} instead of {kind}"
         return array.cast(pa.timestamp(kind.unit, array.type.tz)).view(pa.int64())
     if pa.types.is_floating(kind):
         assert array.type == kind, f"{array.type} instead of {kind}"
@@ -244,7 +242,7 @@ def as_list(array: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(array.offsets, entries, mask=array.is_null())
 
 
-def parts(array: pa.Array, kind: pa.DataType, path: str = "") -> list[tuple[str, pa.Array]]:
+def parts(array: pa.Array, kind: pa.DataType, path: str, zones: bool = True) -> list[tuple[str, pa.Array]]:
     """A column taken apart: nulls and lengths of every level, values of every leaf."""
     if pa.types.is_list(kind) or pa.types.is_map(kind):
         array = as_list(array)
@@ -252,14 +250,15 @@ def parts(array: pa.Array, kind: pa.DataType, path: str = "") -> list[tuple[str,
         own = [(path + " nulls", array.is_valid()), (path + " lengths", lengths)]
         if pa.types.is_map(kind):
             key, value = array.flatten().flatten()
-            return own + parts(key, kind.key_type, path + ".key") + parts(value, kind.item_type, path + ".value")
-        return own + parts(array.flatten(), kind.value_type, path + ".element")
+            own += parts(key, kind.key_type, path + ".key", zones)
+            return own + parts(value, kind.item_type, path + ".value", zones)
+        return own + parts(array.flatten(), kind.value_type, path + ".element", zones)
     if pa.types.is_struct(kind):
         found = [(path + " nulls", array.is_valid())]
         for field, child in zip(kind, array.flatten(), strict=True):
-            found += parts(child, field.type, f"{path}.{field.name}")
+            found += parts(child, field.type, f"{path}.{field.name}", zones)
         return found
-    return [(path, plain_leaf(array, kind))]
+    return [(path, plain_leaf(array, kind, zones))]
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:
@@ -283,21 +282,46 @@ def storage(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def differences(actual: pa.Table, expected: pa.Table, *, nested_nulls: bool = True) -> list[str]:
-    """What differs, a line a column; an engine without nulls of lists, maps and structs has them empty."""
+def common(kind: pa.DataType) -> pa.DataType:
+    """The type with offsets of 32 bits and times in microseconds, as the comparison knows them."""
+    kind = storage(kind)
+    if pa.types.is_map(kind):
+        key, item = kind.key_field, kind.item_field
+        return pa.map_(key.with_type(common(key.type)), item.with_type(common(item.type)))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(kind.value_field.with_type(common(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(common(field.type)) for field in kind])
+    if pa.types.is_time(kind):
+        return pa.time64("us")
+    if pa.types.is_timestamp(kind) and kind.unit in ("s", "ms"):
+        return pa.timestamp("us", kind.tz)
+    return {
+        pa.large_string(): pa.string(), pa.large_binary(): pa.binary(), pa.uint8(): pa.int32(), pa.int8(): pa.int32(),
+        pa.uint16(): pa.int32(), pa.int16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0),
+    }.get(kind, kind)  # fmt: skip
+
+
+def differences(
+    actual: pa.Table, expected: pa.Table, *, nested_nulls: bool = True, zones: bool = True
+) -> list[str]:
+    """What differs, a line a column; an engine without nulls of lists, maps and structs has them empty, and one without
+    timestamps of no zone gives them one."""
     if actual.column_names != expected.column_names:
         return [f"columns {actual.column_names}"]
     if actual.num_rows != expected.num_rows:
         return [f"{actual.num_rows} rows instead of {expected.num_rows}"]
     found = []
     for name in expected.column_names:
-        theirs, kind = expected.column(name), expected.schema.field(name).type
+        theirs = whole(expected.column(name))
+        kind = common(theirs.type)
+        theirs = theirs if kind == theirs.type else theirs.cast(kind)
         try:
-            ours = parts(whole(actual.column(name)), kind, name)
+            ours = parts(whole(actual.column(name)), kind, name, zones)
         except (AssertionError, pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
             found.append(f"{name}: {error}")
             continue
-        for (path, mine), (_, other) in zip(ours, parts(whole(theirs), kind, name), strict=True):
+        for (path, mine), (_, other) in zip(ours, parts(theirs, kind, name), strict=True):
             if mine.equals(other) or (path.endswith(" nulls") and not nested_nulls):
                 continue
             at = next((row for row, pair in enumerate(zip(mine, other)) if not pair[0].equals(pair[1])), None)
