@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 FIRN := .build/release/firn
+PARQUET_TOOL := .build/release/parquet-tool
 DEMO_SECONDS ?= 10
 SOAK_ROUNDS ?= 200
 
@@ -20,7 +21,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak fuzz sanitize bench build lint format clean packages swift-present venv
+.PHONY: help demo test test-swift test-python soak fuzz sanitize bench bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +32,10 @@ demo: build ## Stream records in, query, time-travel, compact: the whole product
 build: packages swift-present ## The release binary, .build/release/firn
 	$(SWIFT) build -c release --product firn
 
+# The Parquet module by itself, for tests and benches.
+$(PARQUET_TOOL): packages swift-present
+	$(SWIFT) build -c release --product parquet-tool
+
 test: test-swift test-python ## Every test, from a fresh clone
 
 # Output goes straight through, so that the closing line of the run stays visible.
@@ -38,7 +43,7 @@ test-swift: packages swift-present ## Unit tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
-test-python: build venv ## The binary from outside, checked with PyIceberg, DuckDB and Polars
+test-python: build $(PARQUET_TOOL) venv ## The binary from outside, checked with PyIceberg, DuckDB and Polars
 	$(PYTEST)
 
 soak: build venv ## Rounds of kill -9 with a full account (SOAK_ROUNDS=200)
@@ -60,6 +65,9 @@ sanitize: packages swift-present ## The Parquet tests under the address and the 
 bench: build ## Acknowledged MB/s per core and p99 acknowledgement time
 	$(FIRN) bench ingest --workload clicks
 	$(FIRN) bench ingest --workload flights
+
+bench-parquet: $(PARQUET_TOOL) venv ## Parquet encode and decode beside pyarrow, DuckDB and Polars (data: FIRN_BENCH)
+	$(PYTHON) Bench/parquet_peers.py
 
 lint: swift-present ## Check the format of every Swift file
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
