@@ -11,6 +11,19 @@ extension Value {
         }
         self = value
     }
+
+    /// The form that `init(parsing:as:)` takes, and JSON for nested values; `null` for null.
+    ///
+    /// Precondition: the value's case is the one that `type` asks for.
+    public func text(as type: DataType) -> String {
+        if case .string(let text) = self { return text }
+        let builder = ColumnBuilder(type, rowCapacity: 1)
+        builder.append(self)
+        var json: [UInt8] = []
+        builder.finish().appendJSON(row: 0, into: &json)
+        let isQuoted = json.first == UInt8(ascii: "\"")
+        return String(decoding: isQuoted ? json.dropFirst().dropLast() : json[...], as: UTF8.self)
+    }
 }
 
 private enum ValueText {

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Avro
 import Base
-import Columnar
 import Ingest
-import Parquet
 import Query
 
 struct Inspect: ParsableCommand {
@@ -11,10 +9,19 @@ struct Inspect: ParsableCommand {
         abstract: "Show the inside of any file of a warehouse.",
         discussion: """
             Understands Parquet data files, Avro manifests and manifest lists, table metadata and segments of the \
-            log, also when other engines wrote them. --rows prints the rows as NDJSON.
+            log, also when other engines wrote them. --rows prints the rows.
+
+            Of a Parquet file it shows the schema, row groups, column chunks with their encodings and sizes, statistics, \
+            indexes and Bloom filters; narrowed to some columns, down to single pages, or asked whether a value may be \
+            in it:
+
+              firn inspect data.parquet --column device.os --pages
+              firn inspect data.parquet --bloom user_id=4711
+              firn inspect data.parquet --rows --output csv
             """)
     @Argument(help: "A file's path, or its file:// location.") var file: String
-    @Flag(help: "Print the rows of the file as NDJSON.") var rows = false
+    @Flag(help: "Print the rows of the file: NDJSON, or what --output asks for.") var rows = false
+    @OptionGroup(title: "Parquet files") var parquet: ParquetInspectOptions
     @OptionGroup var output: OutputOptions
 
     private var path: String {
@@ -26,83 +33,22 @@ struct Inspect: ParsableCommand {
         let handle = try files.open(path, .read)
         defer { handle.close() }
         let head = try handle.read(at: 0, count: 16)
-        if head.starts(with: "PAR1".utf8) { return try parquet(handle) }
+        if head.starts(with: "PAR1".utf8) || head.starts(with: "PARE".utf8) {
+            let inspection = try ParquetInspection(handle, path: path, options: parquet)
+            if rows { return try inspection.printRows(output.output ?? .ndjson) }
+            return try inspection.report().print(output.format)
+        }
+        guard parquet.isEmpty else {
+            throw FirnError(
+                .invalidInput, "not_parquet", "--pages, --metadata, --column and --bloom are for Parquet files",
+                context: ["file": path])
+        }
         if head.starts(with: [0x4f, 0x62, 0x6a, 0x01]) { return try avro(files.readAll(path)) }
         if LogInspector.recognises(head) { return try log() }
         if head.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") { return try metadata(files.readAll(path)) }
         throw FirnError(
-            .unsupported, "unknown_file", "\(path) is neither Parquet, Avro, table metadata nor a log segment")
-    }
-
-    // MARK: Parquet
-
-    private func parquet(_ handle: any File) throws {
-        let reader = try ParquetFileReader(fileBytes: try handle.size(), source: path) { range in
-            try handle.read(at: range.lowerBound, count: range.count)
-        }
-        if rows { return try parquetRows(reader) }
-        let footer = reader.footer
-        var report = InspectReport()
-        report.add("format", .text("Parquet"))
-        report.add("created-by", .text(footer.createdBy ?? ""))
-        report.add("rows", .integer(Int64(footer.rowCount)))
-        report.add("row-groups", .integer(Int64(footer.rowGroups.count)))
-        report.add("footer-bytes", .integer(Int64(footer.footerBytes)))
-        report.add("key-value-metadata", .text(footer.keyValueMetadata.keys.sorted().joined(separator: ", ")))
-        var schema = InspectReport.Table(title: "schema", columns: ["id", "column", "type", "required"])
-        for (columnPath, field) in try reader.fileSchema().allFields {
-            schema.rows.append([
-                .integer(Int64(field.id)), .text(columnPath), .text(field.type.description), .boolean(field.required),
-            ])
-        }
-        report.tables.append(schema)
-        for (index, group) in footer.rowGroups.enumerated() { report.tables.append(table(group, index)) }
-        try report.print(output.format)
-    }
-
-    private func table(_ group: ParquetFooter.RowGroup, _ index: Int) -> InspectReport.Table {
-        var table = InspectReport.Table(
-            title: "row group \(index): \(group.rowCount) rows, \(group.totalBytes) bytes",
-            columns: [
-                "column", "physical", "codec", "encodings", "values", "nulls", "compressed", "uncompressed", "pages",
-                "offset", "page-index",
-            ])
-        for chunk in group.columns {
-            let pages = chunk.encodingStatistics.map { "\($0.pageCount) \($0.pageType) \($0.encoding)" }
-            table.rows.append([
-                .text(chunk.path.joined(separator: ".")), .text("\(chunk.physicalType)"), .text("\(chunk.codec)"),
-                .text(chunk.encodings.map(\.description).joined(separator: " ")), .integer(Int64(chunk.valueCount)),
-                chunk.statistics?.nullCount.map { .integer(Int64($0)) } ?? .null,
-                .integer(Int64(chunk.compressedBytes)), .integer(Int64(chunk.uncompressedBytes)),
-                .text(pages.joined(separator: ", ")),
-                .integer(Int64(chunk.dictionaryPageOffset ?? chunk.dataPageOffset)),
-                .boolean(chunk.offsetIndexOffset != nil),
-            ])
-        }
-        return table
-    }
-
-    private func parquetRows(_ reader: ParquetFileReader) throws {
-        let schema = try reader.fileSchema()
-        for group in 0..<reader.rowGroupCount {
-            let batch = try reader.readRowGroup(group, projection: schema)
-            var out: [UInt8] = []
-            for row in 0..<batch.rowCount {
-                out.append(UInt8(ascii: "{"))
-                for (index, field) in schema.fields.enumerated() {
-                    if index > 0 { out.append(UInt8(ascii: ",")) }
-                    JSONText.appendQuoted(field.name, into: &out)
-                    out.append(UInt8(ascii: ":"))
-                    batch.columns[index].appendJSON(row: row, into: &out)
-                }
-                out.append(contentsOf: "}\n".utf8)
-                if out.count > 1 << 16 {
-                    Console.out(out)
-                    out.removeAll(keepingCapacity: true)
-                }
-            }
-            Console.out(out)
-        }
+            .unsupported, "unknown_file",
+            "the file is neither Parquet, Avro, table metadata nor a log segment", context: ["file": path])
     }
 
     // MARK: Avro

@@ -1,20 +1,29 @@
 import Base
 import Query
 
-/// What `firn inspect` found: named facts and tables, printed as text or as one JSON document.
+/// What `firn inspect` found: named facts and tables, printed as text, as one JSON document, or the main table as CSV.
 struct InspectReport {
     struct Table {
         let title: String
         let columns: [String]
         var rows: [[Cell]] = []
+
+        /// The title as a member of a JSON object.
+        var key: String { String(title.map { $0 == " " ? "-" : $0 }) }
     }
 
     var facts: [(name: String, value: Cell)] = []
     var tables: [Table] = []
+    /// The title of the table that CSV shows; the last one when nil.
+    var main: String?
 
     mutating func add(_ name: String, _ value: Cell) { facts.append((name, value)) }
 
     func print(_ format: OutputFormat) throws {
+        if format == .csv {
+            guard let table = tables.last(where: { $0.title == main }) ?? tables.last else { return }
+            return try Self.print(table, .csv)
+        }
         guard format == .table else {
             return Console.out(json.serialize(pretty: format == .json) + [UInt8(ascii: "\n")])
         }
@@ -25,10 +34,14 @@ struct InspectReport {
         }
         for table in tables {
             Console.out("\n\(table.title)\n")
-            var printer = RowPrinter(columns: table.columns, format: .table)
-            for row in table.rows { try printer.print(row) }
-            try printer.finish()
+            try Self.print(table, .table)
         }
+    }
+
+    private static func print(_ table: Table, _ format: OutputFormat) throws {
+        var printer = RowPrinter(columns: table.columns, format: format)
+        for row in table.rows { try printer.print(row) }
+        try printer.finish()
     }
 
     private var json: JSONValue {
@@ -37,7 +50,7 @@ struct InspectReport {
             let rows = table.rows.map { row in
                 JSONValue.object(zip(table.columns, row).map { JSONValue.Member($0, Self.json($1)) })
             }
-            members.append(.init(table.title, .array(rows)))
+            members.append(.init(table.key, .array(rows)))
         }
         return .object(members)
     }
