@@ -12,18 +12,17 @@ enum FileAccess {
         return String(cString: directory) + "/" + path
     }
 
-    /// Counts what a reader asks for.
+    /// Keeps what a reader asks for.
     final class Meter {
-        var reads = 0
-        var bytes = 0
+        var ranges: [Range<Int>] = []
+        var bytes: Int { ranges.reduce(0) { $0 + $1.count } }
     }
 
     /// A reader that fetches ranges from the file.
     static func open(_ path: String, meter: Meter? = nil) throws -> ParquetFileReader {
         let handle = try Environment.live.files.open(absolute(path), .read)
         return try ParquetFileReader(fileBytes: handle.size(), source: path) { range in
-            meter?.reads += 1
-            meter?.bytes += range.count
+            meter?.ranges.append(range)
             return try handle.read(at: range.lowerBound, count: range.count)
         }
     }
