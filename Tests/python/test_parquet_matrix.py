@@ -12,6 +12,7 @@ import pytest
 from support import parquet_tool
 from support.parquet_columns import NULLS, ROWS, differences, make_table
 from support.parquet_peers import (
+    CANNOT_DECODE,
     CANNOT_READ,
     CANNOT_WRITE,
     MILD_DATES,
@@ -40,6 +41,7 @@ FIRN_ENCODINGS = {
     # The dictionary overflows in the middle of a chunk.
     "fallback": ["--dictionary-bytes", "300"],
 }  # fmt: skip
+ALIKE_WHEN_SHORT = {"dictionary", "modern", "fallback", "delta_length"}
 PAGES = ["--page-rows", "60", "--row-group-rows", "250"]
 
 
@@ -83,15 +85,18 @@ def report(failures: list[str]) -> None:
 
 
 def variations(encodings, codecs, cell):
-    """(encoding, version, codec): over all cells every encoding meets every codec."""
+    """(encoding, version, codec): over all cells every encoding meets every codec. Of a row or none, some encodings make
+    the same file."""
     start = CELLS.index(cell)
+    encodings = [encoding for encoding in encodings if cell[1] > 1 or encoding not in ALIKE_WHEN_SHORT]
     pairs = itertools.product(encodings, (1, 2))
     return [(encoding, version, codecs[(start + turn) % len(codecs)]) for turn, (encoding, version) in enumerate(pairs)]
 
 
 def test_the_matrix_pairs_every_encoding_with_every_codec():
-    met = {(e, c) for cell in CELLS for e, _, c in variations(FIRN_ENCODINGS, FIRN_CODECS, cell)}
-    assert met == set(itertools.product(FIRN_ENCODINGS, FIRN_CODECS))
+    for encodings, codecs in ((FIRN_ENCODINGS, FIRN_CODECS), (PYARROW_ENCODINGS, PYARROW_CODECS)):
+        met = {(e, c) for cell in CELLS for e, _, c in variations(encodings, codecs, cell)}
+        assert met == set(itertools.product(encodings, codecs))
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=CELL_NAMES)
@@ -99,11 +104,12 @@ def test_the_matrix_pairs_every_encoding_with_every_codec():
 def test_engines_read_what_firn_writes(sources, engine, cell):
     mild = engine in MILD_DATES
     expected = sources.table(*cell, mild)
-    names = able(CANNOT_READ, engine, expected.column_names)
     failures = []
     for encoding, version, codec in variations(FIRN_ENCODINGS, FIRN_CODECS, cell):
         path = sources.by_firn(*cell, mild, encoding, version, codec)
-        found = READERS[engine](path).select(names)
+        names = able(CANNOT_READ, expected.column_names, engine)
+        names = able(CANNOT_DECODE, names, engine, encoding)
+        found = READERS[engine](path, names)
         lines = differences(
             found, expected.select(names), nested_nulls=engine not in WITHOUT_NESTED_NULLS,
             zones=engine not in WITHOUT_UNZONED,
@@ -141,13 +147,13 @@ def test_firn_reads_what_pyarrow_writes(sources, tmp_path, cell):
 @pytest.mark.parametrize("cell", CELLS, ids=CELL_NAMES)
 def test_firn_reads_what_duckdb_writes(sources, tmp_path, cell):
     table = sources.table(*cell)
-    table = table.select(able(CANNOT_WRITE, "duckdb", table.column_names))
+    names = able(CANNOT_WRITE, table.column_names, "duckdb")
     failures = []
     codecs = ["uncompressed", "snappy", "gzip", "brotli", "lz4_raw", "zstd"]
     for _, version, codec in variations(["own"], codecs, cell):
         path = tmp_path / f"{version}-{codec}.parquet"
-        write_duckdb(table, path, codec, f"V{version}")
-        failures += read_back(path, table, tmp_path, f"version {version}, {codec}")
+        write_duckdb(sources.plain(*cell), path, names, codec, f"V{version}")
+        failures += read_back(path, table.select(names), tmp_path, f"version {version}, {codec}")
     report(failures)
 
 
@@ -166,7 +172,7 @@ def test_firn_reads_what_polars_writes(sources, tmp_path, cell):
 @pytest.mark.parametrize("cell", CELLS, ids=CELL_NAMES)
 def test_firn_reads_what_clickhouse_writes(sources, tmp_path, cell):
     table = sources.table(*cell, mild=True)
-    names = able(CANNOT_WRITE, "chdb", table.column_names)
+    names = able(CANNOT_WRITE, table.column_names, "chdb")
     failures = []
     for _, _, codec in variations(["own"], ["none", "snappy", "gzip", "brotli", "lz4", "zstd"], cell):
         path = tmp_path / f"{codec}.parquet"
