@@ -135,6 +135,22 @@ import Testing
         }
     }
 
+    /// DuckDB 1.5.5 takes the differences of INT32 in 64 bits.
+    @Test func differencesOfInt32MayBeWiderThanTheType() throws {
+        let values: [Int64] = (0..<300).map { [0, 1, -1, Int64(Int32.max), Int64(Int32.min), 7][$0 * 7 % 6] }
+        let bytes = Buffer<UInt8>()
+        values.withUnsafeBufferPointer {
+            DeltaBinaryPacked.encode($0.baseAddress!, count: values.count, into: bytes)
+        }
+        #expect(naive(bytes.array, bits: 64) == values)
+        let out = Buffer<Int32>()
+        let used = try bytes.array.withUnsafeBytes {
+            try DeltaBinaryPacked.decode($0, count: values.count, into: out)
+        }
+        #expect(used == bytes.count)
+        #expect(out.array.map { Int64($0) } == values)
+    }
+
     @Test func differencesRoundTrip() throws {
         var generator = Generator(seed: 6, nullPercent: 0, isRepetitive: false)
         for count in [0, 1, 2, 31, 32, 33, 34, 128, 129, 130, 257, 1000] {

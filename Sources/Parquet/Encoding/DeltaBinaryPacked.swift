@@ -96,11 +96,14 @@ enum DeltaBinaryPacked {
                 let width = Int(region[widths &+ index])
                 let take = min(header.miniblockSize, header.count &- done)
                 let size = (take &* width &+ 7) / 8
-                guard width <= T.bitWidth else { throw RunLengthDecoder.malformed("differences of \(width) bits") }
+                guard width <= 64 else { throw RunLengthDecoder.malformed("differences of \(width) bits") }
                 guard size <= region.count &- at else { throw ended() }
                 // The last miniblock is padded to its full size, but not by every writer.
                 let rest = UnsafeRawBufferPointer(rebasing: region[at...])
-                value = miniblock(rest, width, take, value, least, target + done)
+                value =
+                    width <= T.bitWidth
+                    ? miniblock(rest, width, take, value, least, target + done)
+                    : wideMiniblock(rest, width, take, value, least, target + done)
                 at &+= min(header.miniblockSize / 8 &* width, rest.count)
                 done &+= take
             }
@@ -128,6 +131,25 @@ enum DeltaBinaryPacked {
         }
         for index in 0..<count {
             value &+= out[index] &+ least
+            out[index] = value
+        }
+        return value
+    }
+
+    /// Differences of INT32 in more than 32 bits, as DuckDB writes them where neighbours lie far apart. Arithmetic wraps
+    /// around, so the low bits tell all.
+    private static func wideMiniblock<T: FixedWidthInteger & SignedInteger>(
+        _ source: UnsafeRawBufferPointer, _ width: Int, _ count: Int, _ before: T, _ least: T,
+        _ out: UnsafeMutablePointer<T>
+    ) -> T {
+        var value = before
+        for index in 0..<count {
+            let bit = index &* width
+            var bits: UInt64 = 0
+            for byte in 0..<5 where bit / 8 + byte < source.count {
+                bits |= UInt64(source[bit / 8 + byte]) << UInt64(byte * 8)
+            }
+            value &+= T(truncatingIfNeeded: bits >> UInt64(bit % 8)) &+ least
             out[index] = value
         }
         return value
