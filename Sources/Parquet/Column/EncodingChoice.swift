@@ -39,7 +39,7 @@ final class EncodingChoice {
             case .int32, .int64: candidates.append(.deltaBinaryPacked)
             case .float, .double: candidates.append(.byteStreamSplit)
             case .byteArray: candidates += [.deltaLengthByteArray, .deltaByteArray]
-            case .fixedLenByteArray: candidates.append(.deltaByteArray)
+            // Not DELTA_BYTE_ARRAY of FIXED_LEN_BYTE_ARRAY, which Polars 2.1 refuses.
             case .boolean where options.pageVersion == .v2: candidates.append(.rle)
             default: break
             }
