@@ -184,3 +184,24 @@ def test_firn_reads_what_clickhouse_writes(sources, tmp_path, cell):
         write_chdb(sources.plain(*cell, mild=True), path, names, codec)
         failures += read_back(path, table.select(names), tmp_path, codec, nested_nulls=False, zones=False)
     report(failures)
+
+
+# Shapes of older and other writers
+
+OLDER = {
+    "int96": {"use_deprecated_int96_timestamps": True},
+    "element named item": {"use_compliant_nested_type": False},
+    "no statistics": {"write_statistics": False},
+    "version 1.0": {"version": "1.0", "coerce_timestamps": "us", "allow_truncated_timestamps": True},
+    "milliseconds": {"coerce_timestamps": "ms", "allow_truncated_timestamps": True},
+    "without Arrow's schema": {"store_schema": False},
+}
+
+
+@pytest.mark.parametrize("older", OLDER)
+def test_firn_reads_older_layouts(tmp_path, older):
+    """Compared with pyarrow's own reading, since some of these layouts lose digits on the way."""
+    table = make_table("some", 100, mild=True)
+    path = tmp_path / "older.parquet"
+    pq.write_table(table, path, **OLDER[older])
+    report(read_back(path, pq.read_table(path, coerce_int96_timestamp_unit="us"), tmp_path, older))
