@@ -136,8 +136,8 @@ enum DeltaBinaryPacked {
         return value
     }
 
-    /// Differences of INT32 in more than 32 bits, as DuckDB writes them where neighbours lie far apart. Arithmetic wraps
-    /// around, so the low bits tell all.
+    /// Differences of INT32 in more than 32 bits, as DuckDB writes them where neighbours lie far apart. Arithmetic
+    /// wraps around, so the low bits tell all.
     private static func wideMiniblock<T: FixedWidthInteger & SignedInteger>(
         _ source: UnsafeRawBufferPointer, _ width: Int, _ count: Int, _ before: T, _ least: T,
         _ out: UnsafeMutablePointer<T>
