@@ -8,7 +8,7 @@ struct ParquetToolCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "parquet-tool",
         abstract: "Rewrite, filter and time Parquet files with Firn's Parquet module.",
-        subcommands: [Rewrite.self, Encode.self, Decode.self, Rows.self, Filter.self])
+        subcommands: [Rewrite.self, Encode.self, Decode.self, Rows.self, Filter.self, Kernels.self])
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)

@@ -161,9 +161,6 @@ private final class OpenDataFile {
     var lastUsed = 0
     private let writer: ParquetFileWriter
     private let sink: any ObjectSink
-    private let written: Counter
-
-    private final class Counter { var bytes = 0 }
 
     init(
         location: String, partition: [Value], schema: Schema, options: ParquetWriteOptions, sink: any ObjectSink
@@ -171,16 +168,11 @@ private final class OpenDataFile {
         self.location = location
         self.partition = partition
         self.sink = sink
-        let counter = Counter()
-        written = counter
-        writer = ParquetFileWriter(schema: schema, options: options) { bytes in
-            try sink.write(bytes)
-            counter.bytes += bytes.count
-        }
+        writer = ParquetFileWriter(schema: schema, options: options) { try sink.write($0) }
     }
 
     var bufferedBytes: Int { writer.bufferedBytes }
-    var estimatedBytes: Int { written.bytes + writer.bufferedBytes }
+    var estimatedBytes: Int { writer.estimatedFileBytes }
 
     func write(_ batch: RecordBatch, _ rows: Range<Int>) throws { try writer.write(batch, rows: rows) }
 

@@ -35,6 +35,10 @@ package enum KernelBenches {
         return out
     }
 
+    /// Keeps the compiler from leaving out work whose result nobody looks at.
+    @inline(never)
+    private static func keep<T>(_ value: T) { withExtendedLifetime(value) {} }
+
     // MARK: Levels and indices
 
     private static func runLengths() throws -> [Bench] {
@@ -196,10 +200,10 @@ package enum KernelBenches {
         let reals = buffer { numbers, _ in Double(numbers.next(1 << 52)) }
         return [
             Bench(name: "bounds of long", bytes: count * 8) {
-                _ = BoundsKernels.integers(UnsafePointer(longs.pointer), count: count)
+                keep(BoundsKernels.integers(UnsafePointer(longs.pointer), count: count))
             },
             Bench(name: "bounds of double", bytes: count * 8) {
-                _ = BoundsKernels.reals(UnsafePointer(reals.pointer), count: count)
+                keep(BoundsKernels.reals(UnsafePointer(reals.pointer), count: count))
             },
         ]
     }
@@ -229,6 +233,6 @@ package enum KernelBenches {
     private static func checksums() -> [Bench] {
         let (_, bytes) = paths()
         let values = bytes.array
-        return [Bench(name: "CRC-32 of pages", bytes: values.count) { _ = CRC32.checksum(values) }]
+        return [Bench(name: "CRC-32 of pages", bytes: values.count) { keep(CRC32.checksum(values)) }]
     }
 }

@@ -153,7 +153,7 @@ struct ChunkReader {
         repetition?.reserve(count)
         values.reserve(min(count, ParquetLimits.chunkEntriesFree))
         if case .bytes(_, let bytes) = values {
-            // Room at once saves copies while it grows; a false claim costs no more than a large factor of what is stored.
+            // Room at once saves copies while it grows; a false claim costs a bounded factor of what is stored.
             let claimed = max(chunk.uncompressedBytes, chunk.sizeStatistics?.unencodedByteArrayBytes ?? 0)
             bytes.reserve(min(claimed, chunk.compressedBytes * ParquetLimits.reservedBytesPerByte))
         }

@@ -92,14 +92,11 @@ final class EncodingChoice {
         encoder.resolveIndices()
         defer { encoder.plain.removeAll() }
         let otherBytes = try smallest(encoder)
-        // n draws from N values, evenly spread, repeat about n² / 2N times.
         let pages = isLastOfChunk ? 1 : max(1, min(Self.pagesAhead, rowGroupRowsMax / max(1, values)))
-        let repeats = values - entries
-        var total = values * pages
-        if repeats > 0 { total = min(total, values * values / (2 * repeats)) }
-        let entriesExpected = isLastOfChunk ? entries : max(entries, total)
+        let expected = DistinctEstimate(values: values, distinct: entries).distinct(among: values * pages)
+        let entriesExpected = isLastOfChunk ? Double(entries) : max(Double(entries), expected)
         chosen = nil
-        return Double(pages * indexBytes) + entryBytes * Double(entriesExpected) < Double(pages * otherBytes)
+        return Double(pages * indexBytes) + entryBytes * entriesExpected < Double(pages * otherBytes)
     }
 
     /// Whether further pages shall use the dictionary, of which the page that closes now is number `page`: values that

@@ -69,6 +69,14 @@ final class LeafWriter {
             + (bloom?.bufferedBytes ?? 0)
     }
 
+    /// Bytes that the chunk would have in the file if it ended now, about: what is open is taken to compress as well as
+    /// what is closed.
+    var estimatedBytes: Int {
+        let open = Double(encoder.encodedBytes)
+        let ratio = chunk.uncompressedBytes > 0 ? Double(chunk.storedBytes) / Double(chunk.uncompressedBytes) : 1
+        return chunk.storedBytes + Int(open * min(ratio, 1))
+    }
+
     /// Takes over the entries of `stream`, which has arrived at this leaf; `column` holds its values.
     func append(_ stream: LevelStream, _ column: Column, isOptional: Bool) throws(FirnError) {
         let rowsPerSegment = segmentRows(stream, column)

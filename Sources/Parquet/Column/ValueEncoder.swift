@@ -64,6 +64,12 @@ class ValueEncoder {
 
     var bufferedBytes: Int { plain.count + indices.count * 4 + dictionaryMemoryBytes }
 
+    /// Bytes of the open page and the dictionary before compression.
+    final var encodedBytes: Int {
+        guard usesDictionary else { return plainBytes + dictionaryBytes }
+        return indices.count * BitPacking.width(max(0, dictionaryCount - 1)) / 8 + dictionaryBytes
+    }
+
     final func append(_ values: LeafValues) throws(FirnError) -> Bool { try appendValues(values) }
 
     /// All further values of the chunk go without dictionary. Precondition: the open page is empty or without indices.

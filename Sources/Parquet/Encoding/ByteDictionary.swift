@@ -3,9 +3,9 @@ import Glibc
 
 /// Distinct byte strings in order of first appearance, found through a table with linear probing.
 ///
-/// A slot holds a key and the string's place beside the index. Of a string of up to 7 bytes the key is the string itself
-/// with its length, of a longer one a hash with the length. So a short string is found in one cache line, and a longer
-/// one is compared with its equal only.
+/// A slot holds a key and the string's place beside the index. Of a string of up to 7 bytes the key is the string
+/// itself with its length, of a longer one a hash with the length. So a short string is found in one cache line, and a
+/// longer one is compared with its equal only.
 final class ByteDictionary {
     /// As in `WordDictionary`.
     private static let probesMax = 64

@@ -90,7 +90,7 @@ public final class ParquetFileWriter {
     /// Bytes held in memory: encoded pages and open buffers of the current row group.
     public var bufferedBytes: Int { leaves.reduce(pending.count + trailing.bytes) { $0 + $1.bufferedBytes } }
     /// Bytes the file would have if it were closed now, without its footer.
-    public var estimatedFileBytes: Int { offset + leaves.reduce(trailing.bytes) { $0 + $1.bufferedBytes } }
+    public var estimatedFileBytes: Int { offset + leaves.reduce(trailing.bytes) { $0 + $1.estimatedBytes } }
     /// Rows taken so far.
     public var rowCount: Int { footer.rowCount + groupRows }
 

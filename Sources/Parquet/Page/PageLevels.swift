@@ -54,44 +54,14 @@ struct PageLevels {
         counts[0] = count - atMaximum
         guard isMixed else { return counts }
         for level in 1..<maximum {
-            counts[level] = Self.count(UInt8(level), UnsafePointer(levels.pointer), count)
+            counts[level] = LevelKernels.count(levels.pointer, count, equalTo: UInt8(level))
             counts[0] -= counts[level]
         }
         return counts
     }
 
     var countAtMaximum: Int {
-        isMixed ? Self.count(UInt8(maximum), UnsafePointer(levels.pointer), count) : count
-    }
-
-    /// How many of `count` levels are `wanted`: 8 at a time, in counters of a byte that are emptied before they
-    /// pass their range.
-    private static func count(_ wanted: UInt8, _ levels: UnsafePointer<UInt8>, _ count: Int) -> Int {
-        let raw = UnsafeRawPointer(levels)
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let pattern = UInt64(wanted) &* ones
-        var found = 0
-        var index = 0
-        while index &+ 8 <= count {
-            let end = min(count &- 7, index &+ 255 &* 8)
-            var counters: UInt64 = 0
-            while index < end {
-                let differing = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ pattern
-                // The highest bit of each byte says whether some bit of it is set.
-                let low = differing & ~(ones &<< 7)
-                let some = (low &+ ones &* 0x7f) | differing
-                counters &+= (~some &>> 7) & ones
-                index &+= 8
-            }
-            // Sums of pairs first: eight counters together pass a byte.
-            let pairs = (counters & 0x00ff_00ff_00ff_00ff) &+ ((counters &>> 8) & 0x00ff_00ff_00ff_00ff)
-            found &+= Int((pairs &* 0x0001_0001_0001_0001) &>> 48)
-        }
-        while index < count {
-            found &+= levels[index] == wanted ? 1 : 0
-            index &+= 1
-        }
-        return found
+        isMixed ? LevelKernels.count(levels.pointer, count, equalTo: UInt8(maximum)) : count
     }
 
     mutating func removeAll() {
