@@ -12,6 +12,7 @@ struct ParquetToolCommand: ParsableCommand {
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
+        Allocator.keepFreedBuffers()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -25,7 +25,8 @@ struct Rewrite: ParsableCommand {
         }
         for _ in 0..<`repeat` {
             for group in 0..<reader.rowGroupCount {
-                try writer.write(reader.readRowGroup(group, projection: stored))
+                let rows = try reader.rows(group, projection: stored)
+                while let batch = try rows.next() { try writer.write(batch) }
             }
         }
         let summary = try writer.close()

@@ -11,7 +11,8 @@ struct Rows: ParsableCommand {
         let reader = try FileAccess.open(input)
         let schema = try reader.fileSchema()
         for group in 0..<reader.rowGroupCount {
-            Terminal.out(try reader.readRowGroup(group, projection: schema))
+            let rows = try reader.rows(group, projection: schema)
+            while let batch = try rows.next(rowsMax: 4096) { Terminal.out(batch) }
         }
     }
 }

@@ -69,7 +69,7 @@ struct Decode: ParsableCommand {
             """)
     @Argument(help: "The file to decode.") var input: String
     @OptionGroup var timing: TimingOptions
-    @Flag(help: "Drop each row group's batch before the next is read, as a scan does.") var drop = false
+    @Flag(help: "Read and drop a batch of rows at a time, as a scan does.") var drop = false
     @Flag(help: "Also time every top-level column by itself.") var columns = false
 
     func run() throws {
@@ -82,9 +82,13 @@ struct Decode: ParsableCommand {
             let reader = try FileAccess.open(bytes, source: input)
             let schema = try reader.fileSchema()
             for group in 0..<reader.rowGroupCount {
-                let batch = try reader.readRowGroup(group, projection: schema)
-                rows += batch.rowCount
-                if !drop { held.append(batch) }
+                if drop {
+                    let batches = try reader.rows(group, projection: schema)
+                    while let batch = try batches.next() { rows += batch.rowCount }
+                } else {
+                    held.append(try reader.readRowGroup(group, projection: schema))
+                    rows += held[held.count - 1].rowCount
+                }
             }
             if bytesInMemory == 0 { bytesInMemory = held.reduce(0) { $0 + ArrowBytes.count($1) } }
         }

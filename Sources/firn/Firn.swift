@@ -31,6 +31,7 @@ struct Firn: AsyncParsableCommand {
 struct Main {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        Allocator.keepFreedBuffers()
         do {
             var command = try Firn.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <malloc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -58,5 +59,12 @@ __attribute__((target("sse4.2"))) static inline uint32_t firn_crc32c_hw(uint32_t
 static inline int firn_has_sse42(void) { return 0; }
 static inline uint32_t firn_crc32c_hw(uint32_t crc, const uint8_t *p, size_t n) { (void)p; (void)n; return crc; }
 #endif
+
+/// Freed memory of up to `kept` bytes stays with the process, and allocations of up to 32 MiB come from it.
+static inline void firn_keep_freed_memory(int kept) {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, kept);
+  mallopt(M_TOP_PAD, 16 << 20);
+}
 
 #endif

@@ -21,6 +21,7 @@ public final class DataFileReader {
     private let filter: Expression
     private let reader: ParquetFileReader
     private var position = 0
+    private var open: DataFileBatches?
     public private(set) var rowGroupsSkipped = 0
 
     /// - Parameters:
@@ -96,19 +97,24 @@ public final class DataFileReader {
 
     public var rowGroupCount: Int { reader.rowGroupCount }
 
-    /// The rows of the next row group that pass the filter; nil at the end. A group of which none passes is left out.
+    /// Some more rows that pass the filter; nil at the end. Memory holds one batch and some pages a column or, with a
+    /// filter, the rows of a row group that pass.
     public func next() throws -> RecordBatch? {
-        while position < reader.rowGroupCount {
+        while true {
+            if let batch = try open?.next() { return batch }
+            open = nil
+            guard position < reader.rowGroupCount else { return nil }
             let index = position
             position += 1
-            if try mayMatch(index) {
+            if filter == .alwaysTrue {
+                open = try batches(index)
+            } else if try mayMatch(index) {
                 let batch = try read(index)
-                if batch.rowCount > 0 || filter == .alwaysTrue { return batch }
+                if batch.rowCount > 0 { return batch }
             } else {
                 rowGroupsSkipped += 1
             }
         }
-        return nil
     }
 
     /// Rows of one row group, before the filter.
@@ -117,15 +123,23 @@ public final class DataFileReader {
     /// Numbers of the row groups that may match, for readers that share the work.
     public func matchingRowGroups() throws -> [Int] { try (0..<reader.rowGroupCount).filter(mayMatch) }
 
+    /// All rows of one row group, whatever the filter, to be read a batch at a time.
+    public func batches(_ rowGroup: Int) throws -> DataFileBatches {
+        DataFileBatches(rows: try reader.rows(rowGroup, projection: stored), complete: complete)
+    }
+
     /// The rows of one row group that pass the filter.
     public func read(_ rowGroup: Int) throws -> RecordBatch { try readRows(rowGroup).batch }
 
     /// The rows of one row group that pass the filter, with their numbers within the group; nil for all of them.
     public func readRows(_ rowGroup: Int) throws -> (batch: RecordBatch, rows: [Int32]?) {
         let (batch, rows) = try reader.readRows(rowGroup, projection: stored, filter: filter)
-        if constants.isEmpty {
-            return (RecordBatch(schema: schema, columns: batch.columns, rowCount: batch.rowCount), rows)
-        }
+        return (complete(batch), rows)
+    }
+
+    /// Adds the columns that the file has no need of.
+    private func complete(_ batch: RecordBatch) -> RecordBatch {
+        if constants.isEmpty { return RecordBatch(schema: schema, columns: batch.columns, rowCount: batch.rowCount) }
         var columns: [Column] = []
         var storedIndex = 0
         for field in schema.fields {
@@ -138,12 +152,21 @@ public final class DataFileReader {
                 storedIndex += 1
             }
         }
-        return (RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount), rows)
+        return RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount)
     }
 
     private func mayMatch(_ rowGroup: Int) throws -> Bool {
         try filter == .alwaysTrue || reader.mayMatch(rowGroup: rowGroup, filter: filter, projection: stored)
     }
+}
+
+/// The rows of one row group of a data file, in order.
+public struct DataFileBatches {
+    fileprivate let rows: ParquetRowReader
+    fileprivate let complete: (RecordBatch) -> RecordBatch
+
+    /// The next rows, some ten thousand of them; nil at the end.
+    public func next() throws -> RecordBatch? { try rows.next().map(complete) }
 }
 
 extension Value {

@@ -35,6 +35,32 @@ struct ChunkData {
             repetition: repetition.map { Self.copy($0, kept, total) }, values: values, rows: wanted)
     }
 
+    /// The first rows, in place, and a copy of the others. Precondition: there are more than `row` rows.
+    func split(atRow row: Int, _ leaf: SchemaLeaf) throws(FirnError) -> (front: ChunkData, rest: ChunkData) {
+        let entry = entryRanges([0..<row])[0].upperBound
+        let value =
+            definition.map { LevelKernels.count($0.pointer, entry, equalTo: UInt8(leaf.definitionMax)) } ?? entry
+        let rest = try PhysicalValues(leaf.element)
+        rest.reserve(like: values)
+        rest.append(values, ranges: [value..<values.count], count: values.count - value)
+        values.truncate(to: value)
+        let back = ChunkData(
+            entries: entries - entry, definition: definition.map { Self.cut($0, at: entry) },
+            repetition: repetition.map { Self.cut($0, at: entry) }, values: rest,
+            rows: RowSelection(all: rows.count - row))
+        let front = ChunkData(
+            entries: entry, definition: definition, repetition: repetition, values: values,
+            rows: RowSelection(all: row))
+        return (front, back)
+    }
+
+    private static func cut(_ levels: Buffer<UInt8>, at count: Int) -> Buffer<UInt8> {
+        let rest = Buffer<UInt8>(capacity: levels.count - count)
+        rest.append(UnsafeBufferPointer(rebasing: levels.values[count...]))
+        levels.truncate(to: count)
+        return rest
+    }
+
     /// The entries of ranges of rows, both counted from the first that is here.
     private func entryRanges(_ slots: [Range<Int>]) -> [Range<Int>] {
         guard let starts = repetition?.pointer else { return slots }

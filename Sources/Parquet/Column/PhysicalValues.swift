@@ -55,6 +55,31 @@ enum PhysicalValues {
         }
     }
 
+    /// Room for as much as `other` holds.
+    func reserve(like other: PhysicalValues) {
+        reserve(other.count)
+        switch (self, other) {
+        case (.bytes(_, let bytes), .bytes(_, let held)), (.fixed(let bytes, _), .fixed(let held, _)):
+            bytes.reserve(held.count)
+        default: break
+        }
+    }
+
+    /// Drops all values after the first `count`.
+    func truncate(to count: Int) {
+        switch self {
+        case .boolean(let b): b.truncate(to: count)
+        case .int32(let b): b.truncate(to: count)
+        case .int64(let b): b.truncate(to: count)
+        case .float(let b): b.truncate(to: count)
+        case .double(let b): b.truncate(to: count)
+        case .bytes(let offsets, let bytes):
+            offsets.truncate(to: count + 1)
+            bytes.truncate(to: Int(offsets[count]))
+        case .fixed(let b, let width): b.truncate(to: count * width)
+        }
+    }
+
     /// Appends `count` values in any encoding that needs no dictionary.
     ///
     /// Throws `.corrupted` for damaged bytes and for an encoding that the physical type does not have, `.unsupported`

@@ -108,6 +108,16 @@ public final class ParquetFileReader {
         return (batch, rows.count == group.rowCount ? nil : rows)
     }
 
+    /// All rows of one row group, with the projection's schema, to be read a batch at a time in bounded memory.
+    /// Fields are found as by `readRowGroup`.
+    public func rows(_ index: Int, projection: Schema) throws -> ParquetRowReader {
+        precondition(footer.rowGroups.indices.contains(index), "no such row group")
+        let group = footer.rowGroups[index]
+        let plans = try ReadPlan.build(projection.fields, in: nodes, source: source)
+        try checkRows(group)
+        return try ParquetRowReader(projection: projection, plans: plans, group: group, number: index, file: file)
+    }
+
     private func checkRows(_ group: ParquetFooter.RowGroup) throws(FirnError) {
         let stored = group.columns.reduce(0) { min($0 + min($1.compressedBytes, file.fileBytes), file.fileBytes) }
         try RowGroupReader.checkEntries(group.rowCount, stored: stored, source: source)

@@ -79,12 +79,35 @@ package enum FuzzTargets {
         let schema = try reader.fileSchema()
         for group in 0..<min(reader.rowGroupCount, 4) {
             for field in schema.allFields { _ = reader.statistics(rowGroup: group, fieldId: field.field.id) }
-            let batch = try reader.readRowGroup(group, projection: schema)
-            var text: [UInt8] = []
-            for row in stride(from: 0, to: batch.rowCount, by: max(1, batch.rowCount / 64)) {
-                batch.appendJSON(row: row, into: &text)
+            for column in reader.leaves.indices {
+                _ = try? reader.pages(rowGroup: group, column: column)
+                _ = try? reader.pageIndex(rowGroup: group, column: column)
+                _ = try? reader.bloomFilter(rowGroup: group, column: column)
             }
+            let whole = Result { try text(reader.readRowGroup(group, projection: schema)) }
+            let parts = Result { () throws -> [UInt8] in
+                let rows = try reader.rows(group, projection: schema)
+                var all: [UInt8] = []
+                while let batch = try rows.next(rowsMax: 7) { all += text(batch) }
+                return all
+            }
+            if let whole = try? whole.get(), let parts = try? parts.get() {
+                precondition(whole == parts, "a row group has other rows when it is read in batches")
+            }
+            for field in schema.fields where field.type.isPrimitive {
+                for filter in [Expression.isNull(fieldId: field.id), .compare(fieldId: field.id, .equal, .long(7))] {
+                    _ = try? reader.readRows(group, projection: schema, filter: filter)
+                }
+            }
+            _ = try whole.get()
+            _ = try parts.get()
         }
+    }
+
+    private static func text(_ batch: RecordBatch) -> [UInt8] {
+        var text: [UInt8] = []
+        for row in 0..<min(batch.rowCount, 2000) { batch.appendJSON(row: row, into: &text) }
+        return text
     }
 
     /// The pages of one column whose type, codec and counts come from the first bytes.

@@ -71,6 +71,8 @@ final class IcebergRelation: Relation {
         private let statistics: QueryStatistics
         private let numbers: RowNumbers
         private var file: OpenFile?
+        /// A row group being read, and the number of its next row.
+        private var open: (batches: DataFileBatches, firstRow: Int64)?
 
         init(
             tasks: [FileScanTask], projection: Schema, filter: Expression, nameMapping: NameMapping?,
@@ -87,6 +89,7 @@ final class IcebergRelation: Relation {
 
         func next() throws -> NumberedBatch? {
             while true {
+                if let batch = try nextOfRowGroup() { return batch }
                 if let rowGroup = file?.rowGroups.popFirst(), let file {
                     if let batch = try read(rowGroup, of: file) { return batch }
                     continue
@@ -113,15 +116,29 @@ final class IcebergRelation: Relation {
                 path: task.dataFile.path, reader: reader, rowGroups: try reader.matchingRowGroups()[...])
         }
 
-        /// Nil when no row passes the filter.
-        private func read(_ rowGroup: Int, of file: OpenFile) throws -> NumberedBatch? {
-            let (batch, rows) = try file.reader.readRows(rowGroup)
-            statistics.add {
-                $0.rowGroupsRead += 1
-                $0.rowsRead += batch.rowCount
+        /// Some more rows of the row group that is being read whole.
+        private func nextOfRowGroup() throws -> NumberedBatch? {
+            guard let (batches, first) = open else { return nil }
+            guard let batch = try batches.next() else {
+                open = nil
+                return nil
             }
+            statistics.add { $0.rowsRead += batch.rowCount }
+            open = (batches, first + Int64(batch.rowCount))
+            return NumberedBatch(batch, firstRow: first, isFiltered: true)
+        }
+
+        /// Nil when no row passes the filter, and when there is none: the rows then come a batch at a time.
+        private func read(_ rowGroup: Int, of file: OpenFile) throws -> NumberedBatch? {
             let place = RowNumbers.Place(path: file.path, rowGroup: rowGroup)
             let first = numbers.firstRow(of: place, rowCount: file.reader.rowCount(rowGroup: rowGroup))
+            statistics.add { $0.rowGroupsRead += 1 }
+            guard filter != .alwaysTrue else {
+                open = (try file.reader.batches(rowGroup), first)
+                return nil
+            }
+            let (batch, rows) = try file.reader.readRows(rowGroup)
+            statistics.add { $0.rowsRead += batch.rowCount }
             return batch.rowCount == 0 ? nil : NumberedBatch(batch, firstRow: first, rows: rows, isFiltered: true)
         }
     }

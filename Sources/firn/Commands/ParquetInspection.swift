@@ -23,18 +23,20 @@ struct ParquetInspection {
         leaves = try reader.footer.leafColumns(source: path)
     }
 
-    /// Every row that `--column` leaves, a row group in memory at a time.
+    /// Every row that `--column` leaves, in bounded memory.
     func printRows(_ format: OutputFormat) throws {
         let tops = Set(try names.leaves(options.column).map { names.names[$0].prefix { $0 != "." } })
         let fields = options.column.isEmpty ? schema.fields : schema.fields.filter { tops.contains($0.name[...]) }
         let projection = Schema(fields: fields)
         var printer = RowPrinter(columns: fields.map(\.name), format: format)
         for group in 0..<reader.rowGroupCount {
-            let batch = try reader.readRowGroup(group, projection: projection)
-            if format == .ndjson {
-                Self.printJSON(batch)
-            } else {
-                for row in 0..<batch.rowCount { try printer.print(batch.columns.map { Cell($0, row: row) }) }
+            let rows = try reader.rows(group, projection: projection)
+            while let batch = try rows.next(rowsMax: 4096) {
+                if format == .ndjson {
+                    Self.printJSON(batch)
+                } else {
+                    for row in 0..<batch.rowCount { try printer.print(batch.columns.map { Cell($0, row: row) }) }
+                }
             }
         }
         if format != .ndjson { try printer.finish() }
