@@ -139,6 +139,24 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: such a chunk has no bytes, and may claim pages, an index and a filter all the same.
+    @Test func aChunkWithoutValuesHasNothingToShow() throws {
+        let bytes = try Self.file(.zstd)
+        var footer = try open(bytes).footer
+        for column in footer.rowGroups[0].columns.indices {
+            footer.rowGroups[0].columns[column].valueCount = 0
+            footer.rowGroups[0].columns[column].bloomFilterOffset = 0
+            footer.rowGroups[0].columns[column].bloomFilterBytes = 0
+        }
+        let reader = try ParquetFileReader(footer: footer, fileBytes: bytes.count, source: "f") { Array(bytes[$0]) }
+        for column in footer.rowGroups[0].columns.indices {
+            _ = try? reader.pages(rowGroup: 0, column: column)
+            _ = try? reader.pageIndex(rowGroup: 0, column: column)
+            _ = try? reader.bloomFilter(rowGroup: 0, column: column)
+        }
+        #expect(throws: FirnError.self) { try reader.readRowGroup(0, projection: Self.schema) }
+    }
+
     @Test func thriftBoundsItsInput() {
         // A list of 2^60 elements, a string past the end, 200 nested structs, an endless number.
         let inputs: [[UInt8]] = [

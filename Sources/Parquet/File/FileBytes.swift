@@ -57,8 +57,9 @@ struct FetchedBytes {
     /// In ascending order.
     var blocks: [Block]
 
-    /// The block with all of `range`. Precondition: the range was fetched.
+    /// The block with all of `range`, which was fetched or is empty.
     func block(_ range: Range<Int>) -> Block {
+        if range.isEmpty { return Block(bytes: [], base: range.lowerBound) }
         let block = blocks.last { $0.base <= range.lowerBound && range.upperBound <= $0.base + $0.bytes.count }
         guard let block else { preconditionFailure("bytes \(range) were not fetched") }
         return block
