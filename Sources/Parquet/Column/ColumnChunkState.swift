@@ -83,7 +83,7 @@ final class ChunkState {
         _ body: Buffer<UInt8>, uncompressedLevels: Int, into out: Buffer<UInt8>,
         kind: (_ isCompressed: Bool) -> PageHeader.Kind
     ) throws(FirnError) {
-        guard body.count <= Int(Int32.max) - (64 << 20) else {
+        guard body.count <= ParquetLimits.pageBytesMax else {
             throw FirnError(.limitExceeded, "page_too_large", "one page would hold \(body.count) bytes")
         }
         let start = out.count

@@ -83,8 +83,13 @@ final class LeafWriter {
         var entry = 0
         var row = 0
         while row < stream.rowCount {
-            let rows = min(rowsPerSegment, stream.rowCount - row, options.pageRowsMax - pageRows)
-            let end = stream.repetition.map { Self.end(of: rows, $0, from: entry) } ?? entry + rows
+            var rows = min(rowsPerSegment, stream.rowCount - row, options.pageRowsMax - pageRows)
+            var end = Self.end(of: rows, stream, from: entry)
+            // Values that are large where others are small would make a page many times its size.
+            while rows > 1, Self.byteCount(stream, entry..<end, column) > options.pageBytesTarget * 4 {
+                rows /= 2
+                end = Self.end(of: rows, stream, from: entry)
+            }
             try appendSegment(stream, entry..<end, column, isOptional)
             pageRows += rows
             entry = end
@@ -105,8 +110,22 @@ final class LeafWriter {
         return max(1, rows)
     }
 
+    /// At most the bytes of the strings among `entries`; 0 for a column of other values.
+    private static func byteCount(_ stream: LevelStream, _ entries: Range<Int>, _ column: Column) -> Int {
+        guard case .bytes(let offsets, _) = column.storage else { return 0 }
+        var (low, high) = (stream.start + entries.lowerBound, stream.start + entries.upperBound - 1)
+        if let slots = stream.slots?.values[entries] {
+            guard let first = slots.first(where: { $0 >= 0 }), let last = slots.last(where: { $0 >= 0 }) else {
+                return 0
+            }
+            (low, high) = (Int(first), Int(last))
+        }
+        return Int(offsets[high + 1] - offsets[low])
+    }
+
     /// The entry after `rows` more rows.
-    private static func end(of rows: Int, _ repetition: Buffer<UInt8>, from entry: Int) -> Int {
+    private static func end(of rows: Int, _ stream: LevelStream, from entry: Int) -> Int {
+        guard let repetition = stream.repetition else { return entry + rows }
         var left = rows
         var index = entry &+ 1
         let levels = repetition.pointer

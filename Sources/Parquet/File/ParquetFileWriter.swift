@@ -41,6 +41,7 @@ public final class ParquetFileWriter {
         var options = options
         options.rowGroupRowsMax = max(1, options.rowGroupRowsMax)
         options.pageRowsMax = max(1, options.pageRowsMax)
+        options.pageBytesTarget = min(max(1, options.pageBytesTarget), ParquetLimits.pageBytesTargetMax)
         self.options = options
         self.sink = sink
         do throws(FirnError) {

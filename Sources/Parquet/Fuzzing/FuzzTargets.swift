@@ -88,7 +88,11 @@ package enum FuzzTargets {
             let parts = Result { () throws -> [UInt8] in
                 let rows = try reader.rows(group, projection: schema)
                 var all: [UInt8] = []
-                while let batch = try rows.next(rowsMax: 7) { all += text(batch) }
+                var left = textRowsMax
+                while let batch = try rows.next(rowsMax: 7) {
+                    all += text(batch, rowsMax: left)
+                    left = max(0, left - batch.rowCount)
+                }
                 return all
             }
             if let whole = try? whole.get(), let parts = try? parts.get() {
@@ -104,9 +108,11 @@ package enum FuzzTargets {
         }
     }
 
-    private static func text(_ batch: RecordBatch) -> [UInt8] {
+    private static let textRowsMax = 2000
+
+    private static func text(_ batch: RecordBatch, rowsMax: Int = textRowsMax) -> [UInt8] {
         var text: [UInt8] = []
-        for row in 0..<min(batch.rowCount, 2000) { batch.appendJSON(row: row, into: &text) }
+        for row in 0..<min(batch.rowCount, rowsMax) { batch.appendJSON(row: row, into: &text) }
         return text
     }
 

@@ -32,6 +32,9 @@ final class PageDecompressor {
             throw FirnError(
                 .corrupted, "malformed_parquet", "a page of \(stored.count) bytes claims to unfold to \(count)")
         }
+        guard count <= ParquetLimits.pageBytesMax else {
+            throw FirnError(.limitExceeded, "page_too_large", "a page of \(count) bytes is more than can be read")
+        }
         output.removeAll()
         output.reserve(count)
         let target = UnsafeMutableRawBufferPointer(start: output.pointer, count: count)
