@@ -12,7 +12,7 @@ enum ParquetLimits {
     static let chunkEntriesFree = 1 << 20
     /// ... and grow by this for every stored byte.
     static let chunkEntriesPerByte = 1 << 16
-    /// Bytes of a page before compression, when read and when written. Writers make pages of one or some megabytes; what
+    /// Bytes of a page before compression, read or written. Writers make pages of one or some megabytes; what
     /// a codec can unfold from a few bytes knows no such measure.
     static let pageBytesMax = 256 << 20
     /// Page sizes that are asked for stay so far below the bound that one segment of values cannot pass it.

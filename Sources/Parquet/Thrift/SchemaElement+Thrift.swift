@@ -54,6 +54,7 @@ extension ParquetLogicalType {
         var last = 0
         while let field = try reader.nextField(&last) {
             try reader.expect(field, .structure)
+            guard field.id > 0 else { throw reader.corrupted("a logical type of number \(field.id)") }
             switch field.id {
             case 5: found = try Self.readDecimal(&reader)
             case 7:
