@@ -29,6 +29,19 @@ import Testing
         }
     }
 
+    /// Every length and alignment against one bit at a time.
+    @Test func crc32OfEveryLength() {
+        func bitwise(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+            ~bytes.reduce(~0) { crc, byte in
+                (0..<8).reduce(crc ^ UInt32(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
+            }
+        }
+        for count in Array(0...300) + [1000, 1023, 1024, 1279] {
+            let bytes = Self.ramp[(count % 7)..<min(Self.ramp.count, count % 7 + count)]
+            #expect(CRC32.checksum(Array(bytes)) == bitwise(bytes), "\(count)")
+        }
+    }
+
     @Test(
         arguments: [
             ("", 0xef46_db37_51d8_e999), ("a", 0xd24e_c4f1_a98c_6e5b), ("abc", 0x44bc_2cf5_ad77_0999),

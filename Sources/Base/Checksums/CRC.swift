@@ -25,9 +25,16 @@ public enum CRC32C {
 
 /// CRC-32 (the gzip polynomial), the checksum of Parquet pages.
 public enum CRC32 {
+    private static let hardware = firn_has_pclmul() != 0
+
     public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
         guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return seed }
-        return UInt32(truncatingIfNeeded: crc32_z(UInt(seed), start, bytes.count))
+        guard hardware, bytes.count >= 64 else {
+            return UInt32(truncatingIfNeeded: crc32_z(UInt(seed), start, bytes.count))
+        }
+        let whole = bytes.count & ~15
+        let crc = ~firn_crc32_hw(~seed, start, whole)
+        return UInt32(truncatingIfNeeded: crc32_z(UInt(crc), start + whole, bytes.count - whole))
     }
 
     public static func checksum(_ bytes: [UInt8], seed: UInt32 = 0) -> UInt32 {

@@ -50,24 +50,24 @@ extension FuzzTargets {
 
     private static func deltas(_ input: UnsafeRawBufferPointer) throws(FirnError) {
         guard let (parameter, count, region) = parameters(input) else { return }
-        let isCounted = parameter & 2 != 0
+        let expected = parameter & 2 != 0 ? count : nil
         if parameter & 1 == 0 {
-            let (values, again, encoded) = (Buffer<Int32>(), Buffer<Int32>(), Buffer<UInt8>())
-            _ = try DeltaBinaryPacked.decode(region, count: isCounted ? count : nil, into: values)
-            DeltaBinaryPacked.encode(UnsafePointer(values.pointer), count: values.count, into: encoded)
-            _ = must { () throws(FirnError) in
-                try DeltaBinaryPacked.decode(UnsafeRawBufferPointer(encoded.values), count: values.count, into: again)
-            }
-            precondition(values.array == again.array, "differences change when they are encoded again")
+            try deltas(region, expected, Int32.self)
         } else {
-            let (values, again, encoded) = (Buffer<Int64>(), Buffer<Int64>(), Buffer<UInt8>())
-            _ = try DeltaBinaryPacked.decode(region, count: isCounted ? count : nil, into: values)
-            DeltaBinaryPacked.encode(UnsafePointer(values.pointer), count: values.count, into: encoded)
-            _ = must { () throws(FirnError) in
-                try DeltaBinaryPacked.decode(UnsafeRawBufferPointer(encoded.values), count: values.count, into: again)
-            }
-            precondition(values.array == again.array, "differences change when they are encoded again")
+            try deltas(region, expected, Int64.self)
         }
+    }
+
+    private static func deltas<T: FixedWidthInteger & SignedInteger & BitwiseCopyable>(
+        _ region: UnsafeRawBufferPointer, _ count: Int?, _ type: T.Type
+    ) throws(FirnError) where T.Magnitude: FixedWidthInteger & UnsignedInteger & BitwiseCopyable {
+        let (values, again, encoded) = (Buffer<T>(), Buffer<T>(), Buffer<UInt8>())
+        _ = try DeltaBinaryPacked.decode(region, count: count, into: values)
+        DeltaBinaryPacked.encode(UnsafePointer(values.pointer), count: values.count, into: encoded)
+        _ = must { () throws(FirnError) in
+            try DeltaBinaryPacked.decode(UnsafeRawBufferPointer(encoded.values), count: values.count, into: again)
+        }
+        precondition(values.array == again.array, "differences change when they are encoded again")
     }
 
     private static func strings(_ input: UnsafeRawBufferPointer, isPrefixed: Bool) throws(FirnError) {
