@@ -322,6 +322,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(child(sys.argv[2], sys.argv[3:])))
+        print(json.dumps(child(sys.argv[2], sys.argv[3:])), flush=True)
+        # An engine's threads must not be torn down under it: that ends some runs in an abort.
+        os._exit(0)
     else:
         main()
