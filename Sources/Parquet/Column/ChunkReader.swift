@@ -11,27 +11,27 @@ import Columnar
 /// Every size is compared with the bytes it claims to describe before it is used.
 /// Format: https://parquet.apache.org/docs/file-format/data-pages/
 struct ChunkReader {
-    private let leaf: SchemaLeaf
-    private let chunk: ParquetFooter.ColumnChunk
-    private let source: String
+    let leaf: SchemaLeaf
+    let chunk: ParquetFooter.ColumnChunk
+    let source: String
     private let decompressor: PageDecompressor
 
     private let page: Buffer<UInt8>
     /// Outside lists, created by the first entry without a value; nil, while there is none, stands for the maximum.
-    private var definition: Buffer<UInt8>?
-    private var repetition: Buffer<UInt8>?
-    private var values: PhysicalValues
+    var definition: Buffer<UInt8>?
+    var repetition: Buffer<UInt8>?
+    var values: PhysicalValues
     private var storedDictionary: StoredPage?
     private var dictionary: PhysicalValues?
     /// Entries decoded.
-    private var entries = 0
+    var entries = 0
     /// Rows decoded.
     private var rows = RowSelection()
     /// Of the pages taken one after the other: entries so far, and rows that start in them and are not yet taken.
-    private var passed = 0
-    private var rowStarts = 0
+    var passed = 0
+    var rowStarts = 0
     /// What batches so far took at most, so that the next finds room at once.
-    private var largest = (values: 0, bytes: 0)
+    var largest = (values: 0, bytes: 0)
 
     var column: Int { leaf.column }
 
@@ -147,106 +147,9 @@ struct ChunkReader {
         return finish()
     }
 
-    // MARK: Pages a batch at a time
+    func named(_ error: FirnError) -> FirnError { error.adding(["file": source, "column": leaf.name]) }
 
-    /// True when the chunk's next `count` rows are decoded, to their last entries.
-    func holds(rows count: Int) -> Bool {
-        // In a list a row ends where the next begins.
-        repetition != nil && passed < chunk.valueCount ? rowStarts > count : rowStarts >= count
-    }
-
-    /// The next data page; nil at the end of the chunk.
-    mutating func nextPage(from pages: inout StoredPages) throws -> StoredPage? {
-        while passed < chunk.valueCount {
-            let page: StoredPage
-            do { page = try Self.page(from: &pages, self) } catch let error as FirnError {
-                throw located(error, pages.offset)
-            }
-            pages.offset = page.block.base + page.body.upperBound
-            if page.header.entryCount != nil { return page }
-            do throws(FirnError) { try keepDictionary(page, isFirst: passed == 0) } catch {
-                throw located(error, page.offset)
-            }
-        }
-        return nil
-    }
-
-    /// A header's length is known only when it is read: more bytes are fetched until it is whole.
-    private static func page(from pages: inout StoredPages, _ reader: ChunkReader) throws -> StoredPage {
-        var wanted = 1
-        while true {
-            try pages.require(wanted)
-            var thrift = CompactReader(
-                pages.block.bytes, range: pages.held, source: reader.source, base: pages.block.base)
-            do throws(FirnError) {
-                let header = try PageHeader(thrift: &thrift)
-                if header.compressedBytes <= thrift.remaining || pages.isWhole {
-                    return try reader.storedPage(pages.held, pages.block)
-                }
-                wanted = thrift.offset - pages.held.lowerBound + header.compressedBytes
-            } catch {
-                if pages.isWhole { throw error }
-                wanted = pages.held.count * 2
-            }
-        }
-    }
-
-    /// Decodes a page that `nextPage` gave.
-    mutating func append(_ page: StoredPage) throws(FirnError) {
-        do throws(FirnError) {
-            let count = page.header.entryCount ?? 0
-            guard count <= chunk.valueCount - passed else {
-                throw RunLengthDecoder.malformed("the pages hold more entries than the \(chunk.valueCount) declared")
-            }
-            let isFirst = passed == 0
-            if entries == 0 { reserveBatch() }
-            rowStarts += try decode(page, startsRow: isFirst)
-            passed += count
-        } catch { throw located(error, page.offset) }
-    }
-
-    private func reserveBatch() {
-        values.reserve(largest.values)
-        if case .bytes(_, let bytes) = values { bytes.reserve(largest.bytes) }
-    }
-
-    /// Cuts the first `count` rows off what is decoded. Throws `.corrupted` when the chunk has fewer.
-    mutating func take(rows count: Int) throws(FirnError) -> ChunkData {
-        guard rowStarts >= count else {
-            throw named(RunLengthDecoder.malformed("the column holds \(rowStarts) rows where \(count) are left"))
-        }
-        largest.values = max(largest.values, values.count)
-        if case .bytes(_, let bytes) = values { largest.bytes = max(largest.bytes, bytes.count) }
-        let all = ChunkData(
-            entries: entries, definition: definition, repetition: repetition, values: values,
-            rows: RowSelection(all: rowStarts))
-        rowStarts -= count
-        guard rowStarts > 0 else {
-            try beginBatch()
-            return all
-        }
-        let (front, rest) = try all.split(atRow: count, leaf)
-        (entries, definition, repetition, values) = (rest.entries, rest.definition, rest.repetition, rest.values)
-        return front
-    }
-
-    private mutating func beginBatch() throws(FirnError) {
-        entries = 0
-        definition = leaf.repetitionMax > 0 ? Buffer() : nil
-        repetition = leaf.repetitionMax > 0 ? Buffer() : nil
-        values = try PhysicalValues(leaf.element)
-    }
-
-    /// Throws `.corrupted` when rows are left over after the last of the row group.
-    func checkEmpty() throws(FirnError) {
-        guard rowStarts == 0, passed == chunk.valueCount else {
-            throw named(RunLengthDecoder.malformed("the column holds more rows than the row group"))
-        }
-    }
-
-    private func named(_ error: FirnError) -> FirnError { error.adding(["file": source, "column": leaf.name]) }
-
-    private func located(_ error: FirnError, _ offset: Int) -> FirnError {
+    func located(_ error: FirnError, _ offset: Int) -> FirnError {
         named(error).adding(["offset": String(offset)])
     }
 
@@ -267,7 +170,7 @@ struct ChunkReader {
 
     // MARK: One page
 
-    private func storedPage(_ range: Range<Int>, _ block: FetchedBytes.Block) throws(FirnError) -> StoredPage {
+    func storedPage(_ range: Range<Int>, _ block: FetchedBytes.Block) throws(FirnError) -> StoredPage {
         var reader = CompactReader(block.bytes, range: range, source: source, base: block.base)
         let header = try PageHeader(thrift: &reader)
         guard header.compressedBytes <= reader.remaining else {
@@ -280,7 +183,7 @@ struct ChunkReader {
     }
 
     /// Keeps a dictionary page for when it is needed; pages of other kinds are passed over.
-    private mutating func keepDictionary(_ page: StoredPage, isFirst: Bool) throws(FirnError) {
+    mutating func keepDictionary(_ page: StoredPage, isFirst: Bool) throws(FirnError) {
         guard case .dictionary = page.header.kind else { return }
         guard storedDictionary == nil, isFirst else {
             throw RunLengthDecoder.malformed("a dictionary page after other pages")
@@ -332,19 +235,21 @@ struct ChunkReader {
     }
 
     /// Appends a data page; returns how many rows start in it.
-    private mutating func decode(_ page: StoredPage, startsRow: Bool) throws(FirnError) -> Int {
+    mutating func decode(_ page: StoredPage, startsRow: Bool) throws(FirnError) -> Int {
         try withBody(page) { (body) throws(FirnError) in
             switch page.header.kind {
             case .data(let count, let encoding, let definitionEncoding, let repetitionEncoding):
                 var region = try unfold(body, page.header.uncompressedBytes, self.page)
                 var rows = count
                 if let repetition {
-                    let levels = try Self.levels(&region, repetitionEncoding, leaf.repetitionMax, count)
+                    let levels = try StoredLevels.take(
+                        from: &region, repetitionEncoding, maximum: leaf.repetitionMax, count: count)
                     rows = try repeated(levels, count, repetition, startsRow)
                 }
                 var present = count
                 if leaf.definitionMax > 0 {
-                    let levels = try Self.levels(&region, definitionEncoding, leaf.definitionMax, count)
+                    let levels = try StoredLevels.take(
+                        from: &region, definitionEncoding, maximum: leaf.definitionMax, count: count)
                     present = try defined(levels, count)
                 }
                 try appendValues(region, encoding, present)
@@ -365,8 +270,7 @@ struct ChunkReader {
         }
         var rows = data.valueCount
         if let repetition {
-            let levels = Levels(
-                bytes: UnsafeRawBufferPointer(rebasing: body[..<data.repetitionBytes]), isRuns: true)
+            let levels = StoredLevels(bytes: UnsafeRawBufferPointer(rebasing: body[..<data.repetitionBytes]))
             rows = try repeated(levels, data.valueCount, repetition, true)
         }
         guard rows == data.rowCount else {
@@ -374,8 +278,8 @@ struct ChunkReader {
         }
         var present = data.valueCount
         if leaf.definitionMax > 0 {
-            let levels = Levels(
-                bytes: UnsafeRawBufferPointer(rebasing: body[data.repetitionBytes..<levelBytes]), isRuns: true)
+            let levels = StoredLevels(
+                bytes: UnsafeRawBufferPointer(rebasing: body[data.repetitionBytes..<levelBytes]))
             present = try defined(levels, data.valueCount)
         }
         let stored = UnsafeRawBufferPointer(rebasing: body[levelBytes...])
@@ -394,60 +298,12 @@ struct ChunkReader {
 
     // MARK: Levels and values
 
-    /// Takes the levels of a v1 page off the front of `region`: 4 bytes of length and then runs or, in old files, bits
-    /// without a length.
-    private static func levels(
-        _ region: inout UnsafeRawBufferPointer, _ encoding: ParquetEncoding, _ maximum: Int, _ count: Int
-    ) throws(FirnError) -> Levels {
-        var start = 0
-        var length = (count * BitPacking.width(maximum) + 7) / 8
-        if encoding == .rle {
-            guard region.count >= 4 else { throw RunLengthDecoder.malformed("a page ends before its levels") }
-            start = 4
-            length = Int(UInt32(littleEndian: region.loadUnaligned(as: UInt32.self)))
-        } else if encoding != .bitPacked {
-            throw Self.unsupported(encoding)
-        }
-        guard length <= region.count - start else {
-            throw RunLengthDecoder.malformed("levels pass the end of their page")
-        }
-        let levels = Levels(
-            bytes: UnsafeRawBufferPointer(rebasing: region[start..<start + length]), isRuns: encoding == .rle)
-        region = UnsafeRawBufferPointer(rebasing: region[(start + length)...])
-        return levels
-    }
-
-    /// Stored levels.
-    private struct Levels {
-        let bytes: UnsafeRawBufferPointer
-        /// False for the deprecated form: packed bits alone, most significant first.
-        let isRuns: Bool
-    }
-
-    private static func append(
-        _ levels: Levels, _ maximum: Int, _ count: Int, to out: Buffer<UInt8>
-    ) throws(FirnError) {
-        out.reserve(count)
-        let target = out.pointer + out.count
-        let width = BitPacking.width(maximum)
-        if levels.isRuns {
-            try RunLengthDecoder.decode(levels.bytes, width: width, count: count, into: target)
-        } else {
-            BitPacking.unpackBigEndian(levels.bytes, count: count, width: width, into: target)
-        }
-        let greatest = LevelKernels.greatest(target, count)
-        guard Int(greatest) <= maximum else {
-            throw RunLengthDecoder.malformed("level \(greatest) where \(maximum) is the greatest")
-        }
-        out.commit(count)
-    }
-
     /// Appends repetition levels; returns how many rows start among them.
     private func repeated(
-        _ levels: Levels, _ count: Int, _ out: Buffer<UInt8>, _ startsRow: Bool
+        _ levels: StoredLevels, _ count: Int, _ out: Buffer<UInt8>, _ startsRow: Bool
     ) throws(FirnError) -> Int {
         let start = out.count
-        try Self.append(levels, leaf.repetitionMax, count, to: out)
+        try levels.decode(maximum: leaf.repetitionMax, count: count, into: out)
         guard !startsRow || count == 0 || out.pointer[start] == 0 else {
             throw RunLengthDecoder.malformed("a page starts in the middle of a row")
         }
@@ -455,35 +311,24 @@ struct ChunkReader {
     }
 
     /// Appends definition levels; returns how many of them have a value.
-    private mutating func defined(_ stored: Levels, _ count: Int) throws(FirnError) -> Int {
+    private mutating func defined(_ stored: StoredLevels, _ count: Int) throws(FirnError) -> Int {
         let maximum = UInt8(leaf.definitionMax)
-        if stored.isRuns, Self.isOneRun(stored.bytes, of: maximum, count) {
+        if stored.isOneRun(of: maximum, count: count) {
             definition?.append(repeating: maximum, count: count)
             return count
         }
         if let definition {
-            try Self.append(stored, leaf.definitionMax, count, to: definition)
+            try stored.decode(maximum: leaf.definitionMax, count: count, into: definition)
             return LevelKernels.count(definition.pointer + definition.count - count, count, equalTo: maximum)
         }
         // A chunk decoded at once finds room for all its levels, a batch for its own.
         let expected = passed > 0 ? largest.values : min(chunk.valueCount, ParquetLimits.chunkEntriesFree)
         let levels = Buffer<UInt8>(capacity: max(entries + count, expected))
         levels.append(repeating: maximum, count: entries)
-        try Self.append(stored, leaf.definitionMax, count, to: levels)
+        try stored.decode(maximum: leaf.definitionMax, count: count, into: levels)
         let present = LevelKernels.count(levels.pointer + entries, count, equalTo: maximum)
         if present < count { definition = levels }
         return present
-    }
-
-    /// True when the levels are a single run of `level`, as they are in a page without nulls.
-    private static func isOneRun(_ region: UnsafeRawBufferPointer, of level: UInt8, _ count: Int) -> Bool {
-        var header: UInt64 = 0
-        for at in 0..<min(region.count, 5) {
-            header |= UInt64(region[at] & 0x7f) << UInt64(at * 7)
-            if region[at] & 0x80 != 0 { continue }
-            return header & 1 == 0 && header >> 1 >= UInt64(count) && at + 1 < region.count && region[at + 1] == level
-        }
-        return false
     }
 
     private mutating func appendValues(
