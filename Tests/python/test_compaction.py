@@ -58,8 +58,11 @@ def test_compaction_under_ingest_changes_no_result(flights, make_server, warehou
     client.create_table(TABLE, SHORT_SCHEMA, properties=BY_HAND)
     batch, before = 500, 60_000
     producer = Producer(client, TABLE, "flights")
-    for body in flights.batches(batch, stop=before):
+    for number, body in enumerate(flights.batches(batch, stop=before)):
         producer.send(body)
+        # However fast it goes, there are small files of several snapshots to compact.
+        if number % 20 == 19:
+            client.flush(TABLE)
     client.flush(TABLE)
 
     def rows_at(snapshot_id):
