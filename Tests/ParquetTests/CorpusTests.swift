@@ -17,16 +17,11 @@ import Testing
     ]
 
     private static func folder(_ name: String) throws -> [(name: String, bytes: [UInt8])]? {
-        let package = #filePath.parentDirectory.parentDirectory.parentDirectory
-        let root = getenv("FIRN_CORPORA").map { String(cString: $0) } ?? package + "/../shared/corpora"
-        let path = root + "/parquet-testing/" + name
-        let files = PosixFileSystem()
-        guard let names = try? files.list(path).map(\.name), !names.isEmpty else {
-            print("skipped: there is no \(path); set FIRN_CORPORA")
-            return nil
+        let names = try PublicCorpus.names(name)
+        let wanted = names?.filter { $0.hasSuffix(".parquet") || $0.hasSuffix(".encrypted") }
+        return try wanted?.compactMap { file in
+            try PublicCorpus.read(name + "/" + file).map { (file, $0) }
         }
-        let wanted = names.sorted().filter { $0.hasSuffix(".parquet") || $0.hasSuffix(".encrypted") }
-        return try wanted.map { ($0, try files.readAll(path + "/" + $0)) }
     }
 
     /// Rows read, or the error's code.

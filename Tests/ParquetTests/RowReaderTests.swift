@@ -66,6 +66,41 @@ import Testing
         #expect(largest < 3 << 20)
     }
 
+    /// Old writers end version 1 pages in the middle of a row: a row is whole only when the next one begins.
+    @Test func rowsMayGoOnInTheNextPage() throws {
+        // Rows [1, 2, 3] and [4], two entries a page; repetition levels 0 1 | 1 0.
+        func page(_ repetition: UInt8, _ values: [UInt8]) -> [UInt8] {
+            let levels: [UInt8] = [2, 0, 0, 0, 3, repetition, 2, 0, 0, 0, 4, 1]
+            let body = levels + values.flatMap { [$0, 0, 0, 0] }
+            let header = PageHeader(
+                uncompressedBytes: body.count, compressedBytes: body.count, checksum: nil,
+                kind: .data(valueCount: 2, encoding: .plain, definition: .rle, repetition: .rle))
+            return header.serialize() + body
+        }
+        let bytes = Array("PAR1".utf8) + page(0b10, [1, 2]) + page(0b01, [3, 4])
+        var root = ParquetFooter.SchemaElement(name: "root")
+        root.childCount = 1
+        var element = ParquetFooter.SchemaElement(name: "c")
+        element.physicalType = .int32
+        element.repetition = .repeated
+        var column = ParquetFooter.ColumnChunk()
+        column.physicalType = .int32
+        column.valueCount = 4
+        column.dataPageOffset = 4
+        column.compressedBytes = bytes.count - 4
+        var group = ParquetFooter.RowGroup()
+        group.columns = [column]
+        group.rowCount = 2
+        var footer = ParquetFooter()
+        footer.schema = [root, element]
+        footer.rowGroups = [group]
+        footer.rowCount = 2
+        let reader = try ParquetFileReader(footer: footer, fileBytes: bytes.count, source: "f") { Array(bytes[$0]) }
+        let expected: [[Value]] = [[.list([.int(1), .int(2), .int(3)])], [.list([.int(4)])]]
+        #expect(rows(try reader.readRowGroup(0, projection: reader.fileSchema())) == expected)
+        for size in [1, 2] { #expect(try inBatches(reader, reader.fileSchema()) { size } == expected) }
+    }
+
     @Test func damageIsNamed() throws {
         let schema = Schema(fields: [Field(id: 1, name: "n", required: true, type: .long)])
         var options = ParquetWriteOptions()
