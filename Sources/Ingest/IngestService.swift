@@ -193,8 +193,12 @@ public final class IngestService: Sendable {
                     .unsupported, "format_version",
                     "tables of format version \(metadata.formatVersion) can only be read; records go into version 2")
             }
+            var bounds = DecoderOptions()
+            bounds.batchBytesMax = min(bounds.batchBytesMax, options.memoryBytesMax)
             return try decode(
-                body, format: format, schema: metadata.currentSchema, memoryBytesMax: options.memoryBytesMax)
+                body, format: format, schema: metadata.currentSchema,
+                settings: DecodeSettings(properties: metadata.properties, schema: metadata.currentSchema),
+                options: bounds)
         }
         guard decoded.batch.rowCount > 0 else {
             throw FirnError(

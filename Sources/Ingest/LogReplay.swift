@@ -84,12 +84,3 @@ final class LogReplay {
         return nil
     }
 }
-
-/// Decodes a body against a schema; the same bytes and schema always give the same rows.
-///
-/// `memoryBytesMax` bounds the batch on its way in; replay takes what was accepted.
-func decode(_ body: [UInt8], format: RecordFormat, schema: Schema, memoryBytesMax: Int? = nil) throws -> DecodedBatch {
-    var options = DecoderOptions()
-    if let memoryBytesMax { options.batchBytesMax = min(options.batchBytesMax, memoryBytesMax) }
-    return try RecordDecoder(schema: schema, options: options).decode(body, format: format)
-}

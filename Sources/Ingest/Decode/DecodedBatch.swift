@@ -7,6 +7,14 @@ public enum RecordFormat: String, Sendable, CaseIterable {
     case ndjson
     /// One JSON object, or one array of objects.
     case json
+    /// RFC 4180 with a header line.
+    case csv
+    /// An Avro object container file.
+    case avro
+    /// An Arrow IPC stream.
+    case arrow
+    /// A Parquet file.
+    case parquet
 }
 
 /// Why one record did not become a row.
@@ -27,6 +35,18 @@ public struct Rejection: Sendable, Equatable {
     }
 }
 
+/// A record that did not become a row, with its own bytes, so that it can be kept and sent again.
+public struct RejectedRecord: Sendable, Equatable {
+    public let rejection: Rejection
+    /// The record as it stood in the body where its format is text; as JSON otherwise.
+    public let payload: [UInt8]
+
+    public init(rejection: Rejection, payload: [UInt8]) {
+        self.rejection = rejection
+        self.payload = payload
+    }
+}
+
 /// The good records of a body as rows, and the others with their reasons.
 public struct DecodedBatch: Sendable {
     public let batch: RecordBatch
@@ -34,11 +54,16 @@ public struct DecodedBatch: Sendable {
     public let rejections: [Rejection]
     /// All rejected records, reported or not.
     public let rejectedCount: Int
+    /// Every rejected record, when `DecoderOptions.keepsRejected` asks for them.
+    public let rejected: [RejectedRecord]
 
-    public init(batch: RecordBatch, rejections: [Rejection], rejectedCount: Int) {
+    public init(
+        batch: RecordBatch, rejections: [Rejection], rejectedCount: Int, rejected: [RejectedRecord] = []
+    ) {
         self.batch = batch
         self.rejections = rejections
         self.rejectedCount = rejectedCount
+        self.rejected = rejected
     }
 }
 
@@ -56,6 +81,8 @@ public struct DecoderOptions: Sendable {
     public var rejectionsReportedMax: Int
     /// Memory one batch may take; see `DecodeLimits.batchBytesMax`.
     public var batchBytesMax: Int
+    /// Whether `DecodedBatch.rejected` is filled; their bytes count against `batchBytesMax`.
+    public var keepsRejected = false
 
     public init(
         unknownColumns: UnknownColumns = .reject, recordBytesMax: Int = Limits.recordBytesMax,
