@@ -19,26 +19,36 @@ struct TableChange {
     }
 }
 
-/// Step 5 of a commit: everything that must happen together (G3).
+/// Step 5 of a commit: everything that must happen together (G3), for one table or for several.
 struct CommitTransaction {
-    let identifier: TableIdentifier
-    let tableUUID: UUID
-    let base: Table
-    let prepared: TableChange.Prepared
-    let change: TableChange
-    let nowMs: Int64
-    let folders: TableFolders
+    /// What happens to one table.
+    struct Part {
+        let identifier: TableIdentifier
+        let tableUUID: UUID
+        let base: Table
+        /// Nil when only marks move.
+        let prepared: TableChange.Prepared?
+        let change: TableChange
+        let folders: TableFolders
 
-    /// Metadata files that the commit drops from the metadata log and that may be deleted.
-    var retired: [String] {
-        prepared.commit.removedMetadataFiles.filter { folders.owns($0) }
+        /// Metadata files that the commit drops from the metadata log and that may be deleted.
+        var retired: [String] {
+            (prepared?.commit.removedMetadataFiles ?? []).filter { folders.owns($0) }
+        }
+
+        var objects: [String] { prepared?.commit.objects.map(\.location) ?? [] }
     }
 
-    /// False when the pointer no longer is the base's; then nothing has changed.
+    let parts: [Part]
+    let nowMs: Int64
+
+    /// False when a pointer no longer is its base's; then nothing has changed.
     func run(in core: CatalogCore) throws -> Bool {
         let owner = try core.ledger.owner.id(in: core.database)
         do {
-            try core.database.write { try apply(to: $0, owner: owner) }
+            try core.database.write { database in
+                for part in parts { try apply(part, to: database, owner: owner) }
+            }
             return true
         } catch let error as FirnError where error.code == Self.pointerMoved {
             return false
@@ -47,39 +57,40 @@ struct CommitTransaction {
 
     private static let pointerMoved = "pointer_moved"
 
-    private func apply(to database: Database, owner: String) throws {
-        let commit = prepared.commit
+    private func apply(_ part: Part, to database: Database, owner: String) throws {
         // The guard first: a fenced writer must hear that it is fenced, not that it lost a race.
-        if let mark = change.mark { try MarkStore.check(mark, table: tableUUID, in: database) }
-        guard
-            try TablePointers.swap(
-                identifier, from: base.metadataLocation, to: commit.metadataLocation, in: database)
-        else { throw FirnError(.conflict, Self.pointerMoved, "another writer committed first") }
-        if let mark = change.mark { try MarkStore.apply(mark, table: tableUUID, in: database) }
-        for path in change.added + commit.objects.map(\.location) {
-            try becomeLive(path, owner: owner, in: database)
+        if let mark = part.change.mark { try MarkStore.check(mark, table: part.tableUUID, in: database) }
+        if let commit = part.prepared?.commit {
+            guard
+                try TablePointers.swap(
+                    part.identifier, from: part.base.metadataLocation, to: commit.metadataLocation, in: database)
+            else { throw FirnError(.conflict, Self.pointerMoved, "another writer committed first") }
         }
-        for path in prepared.unreachable + commit.removedMetadataFiles { try becomeGarbage(path, in: database) }
+        if let mark = part.change.mark { try MarkStore.apply(mark, table: part.tableUUID, in: database) }
+        guard let prepared = part.prepared else { return }
+        for path in part.change.added + part.objects { try becomeLive(path, part, owner: owner, in: database) }
+        for path in prepared.unreachable + prepared.commit.removedMetadataFiles where part.folders.owns(path) {
+            try becomeGarbage(path, part, in: database)
+        }
     }
 
     /// A file goes live once: its row must be there, ours, and goes now. A second commit of the same file fails here,
     /// whatever path it took.
-    private func becomeLive(_ path: String, owner: String, in database: Database) throws {
+    private func becomeLive(_ path: String, _ part: Part, owner: String, in database: Database) throws {
         let changed = try database.run(
             "DELETE FROM firn_ledger WHERE path = ? AND state = 'pending' AND owner = ?", [.text(path), .text(owner)])
         guard changed == 1 else {
             throw FirnError(
                 .internal, "file_not_pending", "the file was never recorded, or is committed already",
-                context: ["file": path, "table": identifier.description])
+                context: ["file": path, "table": part.identifier.description])
         }
     }
 
-    private func becomeGarbage(_ path: String, in database: Database) throws {
-        guard folders.owns(path) else { return }
+    private func becomeGarbage(_ path: String, _ part: Part, in database: Database) throws {
         try database.run(
             """
             INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms) VALUES (?, ?, NULL, 'garbage', ?)
             ON CONFLICT (path) DO NOTHING
-            """, [.text(path), .text(tableUUID.description), .integer(nowMs)])
+            """, [.text(path), .text(part.tableUUID.description), .integer(nowMs)])
     }
 }

@@ -22,4 +22,16 @@ public struct CommitResult: Sendable {
     public let table: Table
     /// Attempts it took; more than one after conflicts with other writers.
     public let attempts: Int
+    /// Where the last attempt's time went.
+    public let times: CommitTimes
+}
+
+/// The parts of a commit's time, in nanoseconds.
+public struct CommitTimes: Sendable {
+    /// Preparing and writing manifests, manifest list and metadata file.
+    public var metadataNanos: Int64 = 0
+    /// The catalog's transaction.
+    public var catalogNanos: Int64 = 0
+
+    public init() {}
 }

@@ -12,22 +12,58 @@ extension TableCommitter {
     public func append(
         _ files: [DataFile], ingest mark: IngestMark?, summary: [String: String] = [:]
     ) throws -> CommitResult {
+        try commit(appending(files, ingest: mark, summary: summary).participant.change)
+    }
+
+    /// The same as a part of a joint commit.
+    public func appending(
+        _ files: [DataFile], ingest mark: IngestMark?, summary: [String: String] = [:]
+    ) -> JointPart {
         let paths = files.map(\.path)
         precondition(Set(paths).count == paths.count, "a data file is twice in one commit")
-        return try commit(
-            TableChange(
-                prepare: { [core] base, context in
-                    guard !files.isEmpty else { return nil }
-                    var context = context
-                    let stamp =
-                        mark.map { SnapshotSummary.entries(of: $0, version: FirnVersion.current) }
-                        ?? SnapshotSummary.carried(from: base.metadata, version: FirnVersion.current)
-                    context.summary = summary.merging(stamp) { _, stamp in stamp }
-                    let commit = try SnapshotProducer.append(
-                        base: base.metadata, baseLocation: base.metadataLocation, files: files, context: context,
-                        store: core.store)
-                    return TableChange.Prepared(commit: commit)
-                }, added: paths, mark: mark))
+        let change = TableChange(
+            prepare: { [core] base, context in
+                guard !files.isEmpty else { return nil }
+                var context = context
+                let stamp =
+                    mark.map { SnapshotSummary.entries(of: $0, version: FirnVersion.current) }
+                    ?? SnapshotSummary.carried(from: base.metadata, version: FirnVersion.current)
+                context.summary = summary.merging(stamp) { _, stamp in stamp }
+                let commit = try SnapshotProducer.append(
+                    base: base.metadata, baseLocation: base.metadataLocation, files: files, context: context,
+                    store: core.store)
+                return TableChange.Prepared(commit: commit)
+            }, added: paths, mark: mark)
+        return JointPart(participant: JointCommit.Participant(committer: self, change: change))
+    }
+
+    /// Replaces whole files by others with other rows, as a part of a joint commit: rows leave the table or change.
+    ///
+    /// - Parameters:
+    ///   - removed: paths of live data files; the commit fails as `.conflict` (`file_not_live`) when one is gone, or
+    ///     (`deletes_added`) when rows of one were deleted after `snapshotId`.
+    ///   - added: recorded in the ledger by this process.
+    ///   - snapshotId: the snapshot that the removed files were read at.
+    public func overwriting(
+        removed: [String], added: [DataFile], basedOn snapshotId: Int64, summary: [String: String] = [:]
+    ) throws -> JointPart {
+        let start = try table().metadata.snapshot(id: snapshotId)
+        let change = TableChange(
+            prepare: { [core] base, context in
+                guard let start else {
+                    throw FirnError(
+                        .conflict, "history_changed", "the snapshot that the files were read at is gone",
+                        context: ["snapshot-id": String(snapshotId)])
+                }
+                var context = context
+                let stamp = SnapshotSummary.carried(from: base.metadata, version: FirnVersion.current)
+                context.summary = summary.merging(stamp) { _, stamp in stamp }
+                let commit = try SnapshotProducer.overwrite(
+                    base: base.metadata, baseLocation: base.metadataLocation, removed: Set(removed), added: added,
+                    readAt: start.sequenceNumber, context: context, store: core.store)
+                return TableChange.Prepared(commit: commit)
+            }, added: added.map(\.path))
+        return JointPart(participant: JointCommit.Participant(committer: self, change: change))
     }
 
     /// Swaps files for others that hold the same rows, as compaction does.

@@ -54,6 +54,27 @@ public enum SnapshotProducer {
         return try builder.commit(operation: "replace", manifests: try builder.merge(new + rewritten))
     }
 
+    /// Replaces whole files by files with other rows, or by none.
+    ///
+    /// - Parameter readAt: the sequence number of the snapshot that the removed files were read at.
+    ///
+    /// Throws `.conflict` with code `file_not_live` when a file to remove is no longer live, or `deletes_added` when
+    /// deletes that apply to one of them came after `readAt`.
+    public static func overwrite(
+        base: TableMetadata, baseLocation: String, removed: Set<String>, added: [DataFile], readAt: Int64,
+        context: CommitContext, store: any ObjectStore
+    ) throws -> PreparedCommit {
+        guard !removed.isEmpty else {
+            throw FirnError(.invalidInput, "empty_commit", "an overwrite needs files to remove")
+        }
+        var builder = try SnapshotBuilder(base: base, baseLocation: baseLocation, context: context, store: store)
+        let (rewritten, removedFiles) = try builder.removing(removed)
+        try builder.checkDeletes(removedFiles, since: readAt)
+        let new = added.isEmpty ? [] : try builder.addedManifests(added)
+        return try builder.commit(
+            operation: added.isEmpty ? "delete" : "overwrite", manifests: try builder.merge(new + rewritten))
+    }
+
     /// Sets and removes table properties.
     public static func setProperties(
         base: TableMetadata, baseLocation: String, updates: [String: String], removals: [String] = [],

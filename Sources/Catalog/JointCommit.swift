@@ -1,0 +1,188 @@
+// How a change becomes a commit, for one table or for several that change together or not at all.
+//
+// 1. One commit of a table runs at a time in this process: the committers of all tables are taken, in one order.
+// 2. Load the catalog row of each table and the metadata it points to: the bases.
+// 3. Build manifests, manifest list and metadata file of each change on its base.
+// 4. Record their paths in the ledger, write them, durable.
+// 5. One catalog transaction: each pointer moves from its base to the new metadata file, each log position from the one
+//    the caller built on to the new one, producer marks and idempotency keys with it; ledger rows of files that become
+//    live go, rows for files that become unreachable come.
+// 6. Committed: done. A pointer moved by somebody else: delete the files of step 4, wait, go to 2 with the same changes
+//    and the same preconditions. Anything else before COMMIT: delete and fail. COMMIT unclear: settle it first.
+
+import Base
+import Iceberg
+import SQLiteKit
+
+/// One table's change in a commit of several tables; made by `TableCommitter.appending` and `overwriting`.
+public struct JointPart {
+    let participant: JointCommit.Participant
+}
+
+extension Warehouse {
+    /// Commits changes of different tables in one catalog transaction: readers of the catalog see all of them or none
+    /// (G3). One result a part, in their order.
+    ///
+    /// Throws as `TableCommitter` says; when one part cannot be committed, none is.
+    public func commit(jointly parts: [JointPart]) throws -> [CommitResult] {
+        try JointCommit(core: core).run(parts.map(\.participant))
+    }
+}
+
+/// Runs the changes of one or several tables to their common end. Throws as `TableCommitter` says.
+struct JointCommit {
+    struct Participant {
+        let committer: TableCommitter
+        let change: TableChange
+    }
+
+    let core: CatalogCore
+
+    /// One result a participant, in their order. No table may take part twice.
+    func run(_ participants: [Participant]) throws -> [CommitResult] {
+        precondition(
+            Set(participants.map(\.committer.tableUUID)).count == participants.count, "a table twice in one commit")
+        // Sorted, so that two joint commits never wait for each other.
+        let order = participants.indices.sorted {
+            participants[$0].committer.tableUUID.description < participants[$1].committer.tableUUID.description
+        }
+        var states: [TableCommitter.State] = []
+        let sorted = order.map { participants[$0] }
+        let results = try locked(sorted[...], &states) { try commit(sorted, &$0) }
+        var byParticipant = results
+        for (place, index) in order.enumerated() { byParticipant[index] = results[place] }
+        return byParticipant
+    }
+
+    /// Takes the committers one inside the other and hands on their states.
+    private func locked(
+        _ rest: ArraySlice<Participant>, _ states: inout [TableCommitter.State],
+        _ body: (inout [TableCommitter.State]) throws -> [CommitResult]
+    ) throws -> [CommitResult] {
+        guard let first = rest.first else { return try body(&states) }
+        return try first.committer.state.withLock { state in
+            let index = states.count
+            states.append(state)
+            defer { state = states[index] }
+            return try locked(rest.dropFirst(), &states, body)
+        }
+    }
+
+    private func commit(
+        _ participants: [Participant], _ states: inout [TableCommitter.State]
+    ) throws -> [CommitResult] {
+        for index in participants.indices { _ = try participants[index].committer.settle(&states[index]) }
+        let clock = core.environment.clock
+        let started = clock.monotonicNanos()
+        var attempt = 1
+        while true {
+            var times = CommitTimes()
+            if let parts = try attemptOnce(participants, attempt: attempt, &states, &times) {
+                for index in participants.indices {
+                    states[index].retired += parts[index].retired
+                    participants[index].committer.retire(&states[index])
+                }
+                return parts.map { result($0, attempts: attempt, times) }
+            }
+            let elapsedMs = Int((clock.monotonicNanos() - started) / 1_000_000)
+            try wait(participants, attempt: attempt, elapsedMs: elapsedMs)
+            attempt += 1
+        }
+    }
+
+    private func result(_ part: CommitTransaction.Part, attempts: Int, _ times: CommitTimes) -> CommitResult {
+        guard let commit = part.prepared?.commit else {
+            return CommitResult(snapshotId: nil, table: part.base, attempts: attempts, times: times)
+        }
+        core.remember(commit.metadata, at: commit.metadataLocation)
+        let table = Table(
+            identifier: part.identifier, metadataLocation: commit.metadataLocation, metadata: commit.metadata)
+        return CommitResult(
+            snapshotId: commit.snapshot?.snapshotId, table: table, attempts: attempts, times: times)
+    }
+
+    /// One attempt; nil when another writer moved a pointer first.
+    private func attemptOnce(
+        _ participants: [Participant], attempt: Int, _ states: inout [TableCommitter.State], _ times: inout CommitTimes
+    ) throws -> [CommitTransaction.Part]? {
+        let clock = core.environment.clock
+        let began = clock.monotonicNanos()
+        let parts = try participants.map { try prepare($0, attempt: attempt) }
+        guard parts.contains(where: { $0.prepared != nil || $0.change.mark != nil }) else { return parts }
+        let objects = parts.flatMap(\.objects)
+        do {
+            for part in parts where part.prepared != nil {
+                try core.ledger.record(part.objects, table: part.tableUUID)
+            }
+            try core.store.putAll(parts.flatMap { $0.prepared?.commit.objects ?? [] })
+        } catch {
+            abandon(objects)
+            throw error
+        }
+        let written = clock.monotonicNanos()
+        times.metadataNanos = written - began
+        let transaction = CommitTransaction(parts: parts, nowMs: core.nowMs)
+        do {
+            guard try transaction.run(in: core) else {
+                abandon(objects)
+                return nil
+            }
+        } catch let error as FirnError where error.kind == .outcomeUnknown {
+            try settle(participants, parts, &states, error)
+        } catch {
+            abandon(objects)
+            throw error
+        }
+        times.catalogNanos = clock.monotonicNanos() - written
+        return parts
+    }
+
+    private func prepare(_ participant: Participant, attempt: Int) throws -> CommitTransaction.Part {
+        let committer = participant.committer
+        let base = try committer.loadBase()
+        if let mark = participant.change.mark {
+            try core.database.read { try MarkStore.check(mark, table: committer.tableUUID, in: $0) }
+        }
+        return CommitTransaction.Part(
+            identifier: committer.identifier, tableUUID: committer.tableUUID, base: base,
+            prepared: try participant.change.prepare(base, committer.context(on: base, attempt: attempt)),
+            change: participant.change, folders: TableFolders(base.metadata, warehouse: core.directory))
+    }
+
+    /// All parts were one transaction, so each of them answers for it. Returns when it was committed.
+    private func settle(
+        _ participants: [Participant], _ parts: [CommitTransaction.Part], _ states: inout [TableCommitter.State],
+        _ error: FirnError
+    ) throws {
+        for index in parts.indices {
+            states[index].open = TableCommitter.OpenAttempt(
+                objects: parts[index].objects, position: parts[index].change.mark?.position)
+        }
+        var committed = true
+        for index in parts.indices {
+            committed = try participants[index].committer.settle(&states[index]) == .committed && committed
+        }
+        guard committed else {
+            throw FirnError(
+                .io, "commit_failed", "the commit failed in the catalog and did not happen",
+                context: ["table": parts.map(\.identifier.description).joined(separator: ", ")], cause: error)
+        }
+    }
+
+    /// Waits before the next attempt, or gives up.
+    private func wait(_ participants: [Participant], attempt: Int, elapsedMs: Int) throws {
+        let first = participants[0].committer
+        let policy = RetryPolicy(try first.loadBase().metadata.tableProperties)
+        guard
+            let waitMs = policy.waitMs(
+                afterAttempt: attempt, elapsedMs: elapsedMs, random: core.environment.random.next())
+        else {
+            throw FirnError(
+                .conflict, "commit_conflict", "other writers won \(attempt) times in a row",
+                context: ["table": participants.map(\.committer.identifier.description).joined(separator: ", ")])
+        }
+        _ = Semaphore().wait(milliseconds: waitMs)
+    }
+
+    private func abandon(_ objects: [String]) { try? core.ledger.abandon(objects) }
+}
