@@ -5,10 +5,15 @@ public struct TableIdentifier: Hashable, Sendable, Comparable, CustomStringConve
     public let namespace: [String]
     public let name: String
 
-    /// Checks every part against `NameRules`; throws `.invalidInput` (`bad_identifier`).
+    /// What the name of a table of dead letters ends in.
+    public static let deadLettersSuffix = "$dead_letters"
+
+    /// Checks every part against `NameRules`, the name without the suffix of dead letters; throws `.invalidInput`
+    /// (`bad_identifier`).
     public init(namespace: [String], name: String) throws(FirnError) {
         try NameRules.check(namespace: namespace)
-        try NameRules.check(name)
+        let isDeadLetters = name.hasSuffix(Self.deadLettersSuffix)
+        try NameRules.check(isDeadLetters ? String(name.dropLast(Self.deadLettersSuffix.count)) : name)
         self.init(unchecked: namespace, name: name)
     }
 
@@ -25,6 +30,15 @@ public struct TableIdentifier: Hashable, Sendable, Comparable, CustomStringConve
     init(unchecked namespace: [String], name: String) {
         self.namespace = namespace
         self.name = name
+    }
+
+    /// True for a table that holds the dead letters of another.
+    public var isDeadLetters: Bool { name.hasSuffix(Self.deadLettersSuffix) }
+
+    /// Where the records go that this table could not take.
+    public var deadLetters: TableIdentifier {
+        precondition(!isDeadLetters, "dead letters have no dead letters")
+        return TableIdentifier(unchecked: namespace, name: name + Self.deadLettersSuffix)
     }
 
     /// The namespace as the catalog stores it: levels joined by dots.

@@ -14,6 +14,14 @@ public final class IngestCounters: Sendable {
 
         public var ackNanosTotal: Int64 = 0
 
+        public var commits = 0
+        public var commitFailures = 0
+        public var commitRows = 0
+        /// Where the time of successful flushes went.
+        public var writeNanos: Int64 = 0
+        public var metadataNanos: Int64 = 0
+        public var catalogNanos: Int64 = 0
+
         /// Upper edge in microseconds of the bucket that holds the given share (0 to 1) of acknowledgements.
         public func ackMicros(quantile: Double) -> Int {
             let total = ackBuckets.reduce(0, +)
@@ -44,6 +52,17 @@ public final class IngestCounters: Sendable {
         }
     }
 
+    func flushed(_ report: FlushReport) {
+        state.withLock { totals in
+            totals.commits += 1
+            totals.commitRows += report.rows
+            totals.writeNanos += report.writeNanos
+            totals.metadataNanos += report.times.metadataNanos
+            totals.catalogNanos += report.times.catalogNanos
+        }
+    }
+
+    func flushFailed() { state.withLock { $0.commitFailures += 1 } }
     func duplicate() { state.withLock { $0.duplicates += 1 } }
     func refused() { state.withLock { $0.refused += 1 } }
 }

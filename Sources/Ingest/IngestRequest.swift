@@ -1,46 +1,48 @@
 import Base
 import Catalog
 
-/// One body on its way in.
+/// One request on its way in: a body for one table, or bodies for several that land together or not at all.
 public struct IngestRequest: Sendable {
-    public var table: TableIdentifier
-    /// After `Content-Encoding` was undone.
-    public var body: [UInt8]
-    public var format: RecordFormat
+    public struct Part: Sendable {
+        public var table: TableIdentifier
+        /// After `Content-Encoding` was undone.
+        public var body: [UInt8]
+        public var format: RecordFormat
+        /// The line of the request that each record of `body` stood on; empty when they are the body's own.
+        public var lines: [Int32]
+
+        public init(table: TableIdentifier, body: [UInt8], format: RecordFormat, lines: [Int32] = []) {
+            self.table = table
+            self.body = body
+            self.format = format
+            self.lines = lines
+        }
+    }
+
+    /// At least one; no table twice.
+    public var parts: [Part]
     public var stamp: ProducerStamp
     /// Answer when the records are in a snapshot, not when they are durable.
     public var waitCommitted: Bool
+    /// A request for several tables is refused when a record is, and answers table by table.
+    public var isMultiTable: Bool
 
     public init(
         table: TableIdentifier, body: [UInt8], format: RecordFormat, stamp: ProducerStamp = .none,
         waitCommitted: Bool = false
     ) {
-        self.table = table
-        self.body = body
-        self.format = format
+        parts = [Part(table: table, body: body, format: format)]
         self.stamp = stamp
         self.waitCommitted = waitCommitted
+        isMultiTable = false
     }
-}
 
-extension IngestService {
-    /// Lands one body and calls back once, from any thread: when its records are durable, committed where the request
-    /// waits for that, or refused. Never blocks.
-    ///
-    /// Fails as `ingest` throws.
-    public func submit(
-        _ request: IngestRequest, completion: @escaping @Sendable (Result<IngestAnswer, any Error>) -> Void
-    ) {
-        Task {
-            do {
-                completion(
-                    .success(
-                        try await ingest(
-                            request.body, format: request.format, into: request.table, stamp: request.stamp,
-                            waitCommitted: request.waitCommitted)))
-            } catch {
-                completion(.failure(error))
-            }
-        }
+    public init(parts: [Part], stamp: ProducerStamp = .none, waitCommitted: Bool = false) {
+        self.parts = parts
+        self.stamp = stamp
+        self.waitCommitted = waitCommitted
+        isMultiTable = true
     }
+
+    var byteCount: Int { parts.reduce(0) { $0 + $1.body.count } }
 }

@@ -2,11 +2,18 @@ import Base
 
 /// The thread that says when a table is flushed, and what of the log may be forgotten.
 extension IngestService {
+    private static let keyExpiryIntervalNanos: Int64 = 600_000_000_000
+    /// The longest the timer sleeps: what arrives is due after an interval, not at once.
+    private static let sleepNanosMax: Int64 = 20_000_000
+    /// A table that is due may wait for another one's flush; this keeps the timer from spinning meanwhile.
+    private static let sleepNanosMin: Int64 = 1_000_000
+
     func runTimer() {
         let clock = warehouse.environment.clock
         var keysForgottenNanos: Int64?
+        var sleepNanos = Self.sleepNanosMax
         while true {
-            _ = tick.wait(milliseconds: Self.tickMs)
+            _ = tick.wait(milliseconds: Int((sleepNanos + 999_999) / 1_000_000))
             let now = clock.monotonicNanos()
             if keysForgottenNanos.map({ now - $0 > Self.keyExpiryIntervalNanos }) ?? true {
                 keysForgottenNanos = now
@@ -16,7 +23,12 @@ extension IngestService {
                 (Array($0.byIdentifier.values), $0.closed, $0.flushesRunning)
             }
             let pressed = closed || budget.bytesUsed > budget.limit / 2
-            for ingestor in open where ingestor.needsFlush(pressed: pressed) { startFlush(ingestor) }
+            sleepNanos = Self.sleepNanosMax
+            for ingestor in open {
+                guard let due = ingestor.flushDue(pressed: pressed) else { continue }
+                if due == 0 { startFlush(ingestor) }
+                sleepNanos = min(sleepNanos, max(due, Self.sleepNanosMin))
+            }
             if closed, running == 0, open.allSatisfy({ $0.oldestUncommitted == nil || $0.condition != .open }) { break }
         }
         stopped.signal()
@@ -35,11 +47,26 @@ extension IngestService {
     }
 
     private func startFlush(_ ingestor: TableIngestor) {
+        if ingestor.beginReconcile() {
+            tables.withLock { $0.flushesRunning += 1 }
+            return flushPool.submit { [self] in
+                ingestor.reconcile()
+                tables.withLock { $0.flushesRunning -= 1 }
+                tick.signal()
+            }
+        }
+        let gather = assembly.withLock { _ in
+            TableFlush(ingestor) { uuid in
+                tables.withLock { $0.byIdentifier.values.first { $0.tableUUID == uuid } }
+            }
+        }
+        guard let flush = gather else { return }
         tables.withLock { $0.flushesRunning += 1 }
         flushPool.submit { [self] in
-            let releasable = ingestor.flush()
-            if releasable { releaseLog() }
+            if let report = flush.run(warehouse) { counters.flushed(report) } else { counters.flushFailed() }
+            releaseLog()
             tables.withLock { $0.flushesRunning -= 1 }
+            tick.signal()
         }
     }
 

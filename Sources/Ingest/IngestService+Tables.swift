@@ -46,6 +46,21 @@ extension IngestService {
         return false
     }
 
+    /// The ingestor of a table's dead letters, which is created when the first record needs it.
+    func deadLetters(of ingestor: TableIngestor) throws -> TableIngestor {
+        let identifier = ingestor.identifier.deadLetters
+        if let known = tables.withLock({ $0.byIdentifier[identifier] }), known.isFresh { return known }
+        do {
+            return try self.ingestor(for: identifier)
+        } catch let error as FirnError where error.code == "table_not_found" {
+            let table = try warehouse.createTable(
+                TableDefinition(
+                    identifier: identifier, schema: DeadLetters.definition, partition: nil, sort: nil),
+                ifNotExists: true)
+            return try self.ingestor(for: table.identifier)
+        }
+    }
+
     /// Where a producer stands in a table; nil when it has never been seen.
     public func producerPosition(
         _ id: String, in identifier: TableIdentifier
@@ -58,10 +73,12 @@ extension IngestService {
     @discardableResult
     public func flush(_ identifier: TableIdentifier) async throws -> Int64? {
         let ingestor = try await decodePool.run { [self] in try self.ingestor(for: identifier) }
-        guard let newest = ingestor.newestUncommitted else { return try await ingestor.waitCommitted(0) }
-        ingestor.requestFlush()
-        tick.signal()
-        return try await ingestor.waitCommitted(newest)
+        let newest = ingestor.newestUncommitted ?? 0
+        if newest > 0 { ingestor.requestFlush() }
+        return try await withCheckedThrowingContinuation { continuation in
+            ingestor.whenCommitted(newest) { continuation.resume(with: $0) }
+            tick.signal()
+        }
     }
 
     /// Commits everything acknowledged for every open table (G5).

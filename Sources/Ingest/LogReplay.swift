@@ -32,34 +32,56 @@ final class LogReplay {
 
     func replay(_ record: LogRecord) throws {
         lastPosition = record.position
-        let batch = try BatchRecord(decoding: record.payload)
-        guard let ingestor = try ingestor(batch.table), record.position > ingestor.committedPosition else { return }
-        guard case .fresh = try ingestor.begin(batch.stamp) else { return }
-        let metadata = ingestor.metadata
-        guard let schema = metadata.schema(id: Int(batch.schemaId)) else {
+        var decoded: [Intake.Decoded] = []
+        for batch in try LoggedRequest.decode(record.payload) {
+            if let part = try decode(batch, at: record.position) { decoded.append(part) }
+        }
+        let answers = decoded.map { part in
+            StoredAnswer(
+                accepted: part.landing.batch.rowCount, rejections: part.landing.rejections,
+                rejectedCount: part.landing.rejectedCount, deadLettered: part.landing.deadLetters.count,
+                position: record.position)
+        }
+        let deliveries = Delivery.make(
+            decoded, answers, position: record.position,
+            arrivedNanos: warehouse.environment.clock.monotonicNanos())
+        for delivery in deliveries {
+            budget.adjust(from: 0, to: delivery.chunk.bytes)
+            _ = delivery.ingestor.accept(delivery.chunk)
+        }
+        records += decoded.reduce(0) { $0 + $1.landing.batch.rowCount }
+        if let full = deliveries.first(where: { $0.ingestor.uncommittedBytes >= options.flushBytes }) {
+            flush(full.ingestor)
+        }
+    }
+
+    /// A batch as it was decoded the first time; nil when it is in the table already, or when its table is gone.
+    private func decode(_ batch: BatchRecord, at position: UInt64) throws -> Intake.Decoded? {
+        guard let ingestor = try ingestor(batch.table), position > ingestor.committedPosition else { return nil }
+        guard case .fresh = try ingestor.begin(batch.stamp) else { return nil }
+        guard let schema = ingestor.metadata.schema(id: Int(batch.schemaId)) else {
             throw FirnError(
                 .corrupted, "log_schema_missing",
                 "the log names schema \(batch.schemaId) of table \(ingestor.identifier), which its metadata lacks",
-                context: ["position": String(record.position)])
+                context: ["position": String(position)])
         }
-        let decoded = try decode(batch.body, format: batch.recordFormat, schema: schema)
-        guard decoded.batch.rowCount == batch.acceptedCount else {
+        let settings = try LandingSettings(decoding: batch.settings)
+        let landing = try Landing(batch.body, format: batch.format, schema: schema, settings: settings)
+        guard landing.batch.rowCount == batch.acceptedCount else {
             throw FirnError(
                 .corrupted, "replay_differs",
-                "replaying the log gave \(decoded.batch.rowCount) records where \(batch.acceptedCount) were acknowledged",
-                context: ["position": String(record.position), "table": "\(ingestor.identifier)"])
+                "replaying the log gave \(landing.batch.rowCount) records where \(batch.acceptedCount) were acknowledged",
+                context: ["position": String(position), "table": "\(ingestor.identifier)"])
         }
-        let bytes = decoded.batch.byteCount
-        budget.adjust(from: 0, to: bytes)
-        _ = ingestor.accept(
-            TableIngestor.Chunk(
-                position: record.position, batch: decoded.batch, bytes: bytes, stamp: batch.stamp,
-                answer: StoredAnswer(
-                    accepted: decoded.batch.rowCount, rejections: decoded.rejections,
-                    rejectedCount: decoded.rejectedCount, position: record.position),
-                arrivedNanos: warehouse.environment.clock.monotonicNanos()))
-        records += decoded.batch.rowCount
-        if ingestor.uncommittedBytes >= options.flushBytes { _ = ingestor.flush() }
+        // Dead letters whose table was dropped went with it.
+        let deadLetters = try settings.deadLetters.flatMap { try self.ingestor($0) }
+        return Intake.Decoded(ingestor: ingestor, landing: landing, record: batch, deadLetters: deadLetters)
+    }
+
+    /// Commits what a table has gathered, with the tables tied to it; on failure it stays and the service tries again.
+    private func flush(_ ingestor: TableIngestor) {
+        if ingestor.beginReconcile() { ingestor.reconcile() }
+        _ = TableFlush(ingestor) { ingestors[$0] }?.run(warehouse)
     }
 
     /// The ingestors with what is left to commit, by name.

@@ -59,7 +59,7 @@ import Testing
     ) async throws -> IngestAnswer {
         let body = ids.map { "{\"id\":\($0)}\n" }.joined()
         return try await service.ingest(
-            Array(body.utf8), format: .ndjson, into: table, stamp: stamp, waitCommitted: false)
+            IngestRequest(table: table, body: Array(body.utf8), format: .ndjson, stamp: stamp))
     }
 
     @Test func acknowledgedRecordsFollowARenamedTable() async throws {

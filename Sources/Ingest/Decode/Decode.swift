@@ -9,11 +9,19 @@ public func decode(
     _ body: [UInt8], format: RecordFormat, schema: Schema, settings: DecodeSettings = .standard,
     options: DecoderOptions = DecoderOptions()
 ) throws(FirnError) -> DecodedBatch {
-    var options = options
-    options.unknownColumns = settings.unknownColumns
     switch format {
-    case .ndjson, .json: return try RecordDecoder(schema: schema, options: options).decode(body, format: format)
+    case .ndjson, .json:
+        return try recordDecoder(schema: schema, settings: settings, options: options).decode(body, format: format)
     case .csv, .avro, .arrow, .parquet:
         throw FirnError(.unsupported, "unsupported_format", "bodies in \(format.rawValue) cannot be read")
     }
+}
+
+/// The decoder of JSON bodies for a table's settings. Throws as `RecordDecoder.init`.
+func recordDecoder(
+    schema: Schema, settings: DecodeSettings, options: DecoderOptions
+) throws(FirnError) -> RecordDecoder {
+    var options = options
+    options.unknownColumns = settings.unknownColumns
+    return try RecordDecoder(schema: schema, options: options)
 }

@@ -4,13 +4,6 @@ import Base
 ///
 /// Byte layout: Docs/formats/log.md, "Batch record".
 public struct BatchRecord: Sendable, Equatable {
-    public enum BodyFormat: UInt8, Sendable, CaseIterable {
-        /// One JSON object a line.
-        case ndjson = 1
-        /// One JSON object or an array of them.
-        case json = 2
-    }
-
     /// The stamp of an idempotent producer.
     public struct Producer: Sendable, Hashable {
         /// 1 to 255 bytes.
@@ -28,7 +21,7 @@ public struct BatchRecord: Sendable, Equatable {
     public var table: UUID
     /// The schema the body was accepted under; replay decodes with the same.
     public var schemaId: Int32
-    public var format: BodyFormat
+    public var format: RecordFormat
     public var producer: Producer?
     /// 1 to 255 bytes.
     public var idempotencyKey: String?
@@ -36,11 +29,13 @@ public struct BatchRecord: Sendable, Equatable {
     public var acceptedCount: Int
     /// Arrival, in microseconds since 1970-01-01T00:00:00Z.
     public var arrivalMicros: Int64
+    /// What beside the schema decides its rows: JSON text, empty for the standard.
+    public var settings: [UInt8]
     public var body: [UInt8]
 
     public init(
-        table: UUID, schemaId: Int32, format: BodyFormat, producer: Producer? = nil, idempotencyKey: String? = nil,
-        acceptedCount: Int, arrivalMicros: Int64, body: [UInt8]
+        table: UUID, schemaId: Int32, format: RecordFormat, producer: Producer? = nil, idempotencyKey: String? = nil,
+        acceptedCount: Int, arrivalMicros: Int64, settings: [UInt8] = [], body: [UInt8]
     ) {
         self.table = table
         self.schemaId = schemaId
@@ -49,6 +44,7 @@ public struct BatchRecord: Sendable, Equatable {
         self.idempotencyKey = idempotencyKey
         self.acceptedCount = acceptedCount
         self.arrivalMicros = arrivalMicros
+        self.settings = settings
         self.body = body
     }
 
@@ -59,7 +55,8 @@ public struct BatchRecord: Sendable, Equatable {
         static let producer = Flags(rawValue: 1)
         static let idempotencyKey = Flags(rawValue: 2)
         static let zstd = Flags(rawValue: 4)
-        static let known: Flags = [.producer, .idempotencyKey, .zstd]
+        static let settings = Flags(rawValue: 8)
+        static let known: Flags = [.producer, .idempotencyKey, .zstd, .settings]
     }
 
     /// The payload for the log. Bodies of at least `compressFrom` bytes are compressed (zstd level 1) when that saves
@@ -70,7 +67,7 @@ public struct BatchRecord: Sendable, Equatable {
         guard body.count <= Limits.wholeFileBytesMax else {
             throw FirnError(.limitExceeded, "body_too_large", "a batch of \(body.count) bytes does not fit the log")
         }
-        precondition(acceptedCount >= 0 && acceptedCount <= body.count, "more records than bytes")
+        precondition(acceptedCount >= 0 && acceptedCount <= UInt32.max, "an impossible number of records")
         var stored = body
         var flags: Flags = []
         if let compressFrom, body.count >= compressFrom {
@@ -80,12 +77,13 @@ public struct BatchRecord: Sendable, Equatable {
                 flags.insert(.zstd)
             }
         }
+        if !settings.isEmpty { flags.insert(.settings) }
         if producer != nil { flags.insert(.producer) }
         if idempotencyKey != nil { flags.insert(.idempotencyKey) }
-        var writer = ByteWriter(capacity: 44 + 18 + 512 + stored.count)
+        var writer = ByteWriter(capacity: 44 + 18 + 512 + settings.count + stored.count)
         writer.byte(Self.kind)
         writer.byte(flags.rawValue)
-        writer.byte(format.rawValue)
+        writer.byte(format.logCode)
         writer.byte(0)
         writer.littleEndian(schemaId)
         writer.raw(table.bytes)
@@ -99,6 +97,10 @@ public struct BatchRecord: Sendable, Equatable {
             writer.littleEndian(producer.sequence)
         }
         if let idempotencyKey { try Self.encode(idempotencyKey, to: &writer) }
+        if !settings.isEmpty {
+            writer.littleEndian(UInt32(settings.count))
+            writer.raw(settings)
+        }
         writer.raw(stored)
         return writer.bytes
     }
@@ -126,7 +128,7 @@ public struct BatchRecord: Sendable, Equatable {
                 "the log holds a record of kind \(kind) with flags \(flags.rawValue), which this build does not know",
                 context: ["file": source])
         }
-        guard let format = BodyFormat(rawValue: try reader.byte()), try reader.byte() == 0 else {
+        guard let format = RecordFormat(logCode: try reader.byte()), try reader.byte() == 0 else {
             throw reader.corrupted("unknown body format")
         }
         schemaId = try reader.littleEndian(Int32.self)
@@ -141,7 +143,8 @@ public struct BatchRecord: Sendable, Equatable {
                 sequence: try reader.littleEndian(Int64.self))
         }
         if flags.contains(.idempotencyKey) { idempotencyKey = try Self.decodeId(&reader) }
-        guard storedBytes == reader.remaining, bodyBytes <= Limits.wholeFileBytesMax, acceptedCount <= bodyBytes else {
+        settings = flags.contains(.settings) ? Array(try reader.take(Int(try reader.littleEndian(UInt32.self)))) : []
+        guard storedBytes == reader.remaining, bodyBytes <= Limits.wholeFileBytesMax else {
             throw reader.corrupted("the lengths of the batch record contradict each other")
         }
         let stored = try reader.take(storedBytes)
@@ -154,5 +157,24 @@ public struct BatchRecord: Sendable, Equatable {
         let length = Int(try reader.byte())
         guard length > 0 else { throw reader.corrupted("an empty producer id or idempotency key") }
         return try reader.utf8(length)
+    }
+}
+
+extension RecordFormat {
+    /// Its number in the log; never reused.
+    var logCode: UInt8 {
+        switch self {
+        case .ndjson: 1
+        case .json: 2
+        case .csv: 3
+        case .avro: 4
+        case .arrow: 5
+        case .parquet: 6
+        }
+    }
+
+    init?(logCode: UInt8) {
+        guard let format = RecordFormat.allCases.first(where: { $0.logCode == logCode }) else { return nil }
+        self = format
     }
 }

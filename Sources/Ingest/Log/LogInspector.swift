@@ -6,8 +6,8 @@ public struct LogInspector: Sendable {
         public let offset: Int
         public let position: UInt64
         public let payloadBytes: Int
-        /// The batch, where the payload is one.
-        public let batch: BatchRecord?
+        /// The batches, where the payload is a request of ours.
+        public let batches: [BatchRecord]
     }
 
     public let segment: UInt64
@@ -40,7 +40,7 @@ public struct LogInspector: Sendable {
             try body(
                 Frame(
                     offset: offset, position: record.position, payloadBytes: record.payload.count,
-                    batch: try? BatchRecord(decoding: record.payload, source: path)))
+                    batches: (try? LoggedRequest.decode(record.payload, source: path)) ?? []))
         }
     }
 }

@@ -38,7 +38,8 @@ struct RecordRoutes {
         guard !body.isEmpty else {
             throw FirnError(.invalidInput, "empty_body", "the body holds no record")
         }
-        let answer = try await ingest.ingest(body, format: format, into: table, stamp: stamp, waitCommitted: wait)
+        let answer = try await ingest.ingest(
+            IngestRequest(table: table, body: body, format: format, stamp: stamp, waitCommitted: wait))
         return JSONResponse.make(answer.json)
     }
 

@@ -227,7 +227,7 @@ final class DirectSink: BatchSink {
         while true {
             do {
                 let answer = try await service.ingest(
-                    body, format: .ndjson, into: table, stamp: stamp, waitCommitted: false)
+                    IngestRequest(table: table, body: body, format: .ndjson, stamp: stamp))
                 return BatchAnswer(
                     accepted: answer.accepted, rejections: answer.rejections, rejectedCount: answer.rejectedCount)
             } catch let error as FirnError {

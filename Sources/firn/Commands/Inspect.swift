@@ -100,22 +100,11 @@ struct Inspect: ParsableCommand {
             columns: ["position", "offset", "bytes", "table", "schema", "format", "accepted", "arrived", "stamp"])
         let rows = rows
         let inspector = try LogInspector(path, environment: .live) { frame in
-            if rows, let batch = frame.batch {
-                Console.out(batch.body)
-                if batch.body.last != UInt8(ascii: "\n") { Console.out("\n") }
+            for batch in frame.batches {
+                if rows { Self.printRecords(of: batch) }
+                table.rows.append(Self.row(frame, batch))
             }
-            let batch = frame.batch
-            let stamp =
-                batch?.producer.map { "\($0.id) epoch \($0.epoch) sequence \($0.sequence)" }
-                ?? batch?.idempotencyKey.map { "key \($0)" }
-            table.rows.append([
-                .integer(Int64(clamping: frame.position)), .integer(Int64(frame.offset)),
-                .integer(Int64(frame.payloadBytes)), .text(batch?.table.description ?? ""),
-                batch.map { .integer(Int64($0.schemaId)) } ?? .null, .text(batch.map { "\($0.format)" } ?? ""),
-                batch.map { .integer(Int64($0.acceptedCount)) } ?? .null,
-                .text(batch.map { CivilTime.formatTimestamp(micros: $0.arrivalMicros, utc: true) } ?? ""),
-                .text(stamp ?? ""),
-            ])
+            if frame.batches.isEmpty { table.rows.append(Self.row(frame, nil)) }
         }
         if rows { return }
         var report = InspectReport()
@@ -125,6 +114,27 @@ struct Inspect: ParsableCommand {
         report.add("valid-bytes", .integer(Int64(inspector.validBytes)))
         report.tables.append(table)
         try report.print(output.format)
+    }
+}
+
+extension Inspect {
+    private static func printRecords(of batch: BatchRecord) {
+        Console.out(batch.body)
+        if batch.body.last != UInt8(ascii: "\n") { Console.out("\n") }
+    }
+
+    private static func row(_ frame: LogInspector.Frame, _ batch: BatchRecord?) -> [Cell] {
+        let stamp =
+            batch?.producer.map { "\($0.id) epoch \($0.epoch) sequence \($0.sequence)" }
+            ?? batch?.idempotencyKey.map { "key \($0)" }
+        return [
+            .integer(Int64(clamping: frame.position)), .integer(Int64(frame.offset)),
+            .integer(Int64(frame.payloadBytes)), .text(batch?.table.description ?? ""),
+            batch.map { .integer(Int64($0.schemaId)) } ?? .null, .text(batch.map { "\($0.format)" } ?? ""),
+            batch.map { .integer(Int64($0.acceptedCount)) } ?? .null,
+            .text(batch.map { CivilTime.formatTimestamp(micros: $0.arrivalMicros, utc: true) } ?? ""),
+            .text(stamp ?? ""),
+        ]
     }
 }
 

@@ -17,13 +17,18 @@ public struct StoredAnswer: Sendable, Equatable {
     public let accepted: Int
     public let rejections: [Rejection]
     public let rejectedCount: Int
+    /// Of the rejected records, those that the dead letters took.
+    public let deadLettered: Int
     /// Where the batch stands in the log.
     public let position: UInt64
 
-    public init(accepted: Int, rejections: [Rejection], rejectedCount: Int, position: UInt64) {
+    public init(
+        accepted: Int, rejections: [Rejection], rejectedCount: Int, deadLettered: Int = 0, position: UInt64
+    ) {
         self.accepted = accepted
         self.rejections = rejections
         self.rejectedCount = rejectedCount
+        self.deadLettered = deadLettered
         self.position = position
     }
 
@@ -33,6 +38,7 @@ public struct StoredAnswer: Sendable, Equatable {
             .init("accepted", .integer(Int64(accepted))),
             .init("rejected", .array(rejections.map(\.json))),
             .init("rejected-count", .integer(Int64(rejectedCount))),
+            .init("dead-lettered", .integer(Int64(deadLettered))),
             .init("position", .integer(Int64(bitPattern: position))),
         ]).serialize()
     }
@@ -43,6 +49,7 @@ public struct StoredAnswer: Sendable, Equatable {
         self.init(
             accepted: Int(json["accepted"]?.intValue ?? 0), rejections: rejected.map(Rejection.init(json:)),
             rejectedCount: Int(json["rejected-count"]?.intValue ?? 0),
+            deadLettered: Int(json["dead-lettered"]?.intValue ?? 0),
             position: UInt64(bitPattern: json["position"]?.intValue ?? 0))
     }
 }
@@ -66,7 +73,7 @@ extension Rejection {
 extension BatchRecord {
     init(
         table: UUID, schemaId: Int32, format: RecordFormat, stamp: ProducerStamp, acceptedCount: Int,
-        arrivalMicros: Int64, body: [UInt8]
+        arrivalMicros: Int64, settings: [UInt8], body: [UInt8]
     ) {
         var producer: Producer?
         var key: String?
@@ -77,11 +84,9 @@ extension BatchRecord {
             producer = Producer(id: id, epoch: epoch, sequence: sequence)
         }
         self.init(
-            table: table, schemaId: schemaId, format: format == .ndjson ? .ndjson : .json, producer: producer,
-            idempotencyKey: key, acceptedCount: acceptedCount, arrivalMicros: arrivalMicros, body: body)
+            table: table, schemaId: schemaId, format: format, producer: producer, idempotencyKey: key,
+            acceptedCount: acceptedCount, arrivalMicros: arrivalMicros, settings: settings, body: body)
     }
-
-    var recordFormat: RecordFormat { format == .ndjson ? .ndjson : .json }
 
     var stamp: ProducerStamp {
         if let producer { return .sequence(producer: producer.id, epoch: producer.epoch, sequence: producer.sequence) }

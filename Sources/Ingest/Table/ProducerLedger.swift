@@ -71,6 +71,15 @@ struct ProducerLedger {
         }
     }
 
+    /// True while a batch that `begin` would call in flight for this stamp has neither landed nor failed.
+    func isInFlight(_ stamp: ProducerStamp) -> Bool {
+        switch stamp {
+        case .none: false
+        case .key(let key): keys[key].map { $0 == nil } ?? false
+        case .sequence(let id, _, _): producers[id]?.inFlight != nil
+        }
+    }
+
     mutating func durable(_ stamp: ProducerStamp, answer: StoredAnswer) {
         switch stamp {
         case .none: return

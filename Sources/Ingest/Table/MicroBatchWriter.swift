@@ -4,7 +4,7 @@ import Columnar
 import Iceberg
 import Storage
 
-/// Turns one micro-batch into data files and commits them.
+/// Turns one table's micro-batch into data files.
 ///
 /// Every path is in the file ledger before its first byte is written, so that a crash leaves nothing unknown (G9).
 /// Files are named `<first position>-<last position>-<process>-<attempt>-<n>.parquet`: two attempts never share a path,
@@ -15,28 +15,23 @@ struct MicroBatchWriter {
     /// Names this process and attempt in file names.
     let tag: String
 
-    func commit(_ batches: [RecordBatch], mark: IngestMark) throws -> CommitResult {
-        let committer = try warehouse.committer(for: table.identifier)
-        let paths = PathLog()
-        let files: [DataFile]
-        do {
-            files = try write(batches, mark: mark, paths: paths)
-        } catch {
-            discard(paths.all)
-            throw error
+    /// Paths of everything written so far, for `discard`.
+    let paths = PathLog()
+
+    /// Writes the rows of a flush into data files. Throws what the store throws; then `discard` what was written.
+    func write(_ chunks: [TableIngestor.Chunk], mark: IngestMark) throws -> [DataFile] {
+        let schema = table.metadata.currentSchema
+        let batches = try chunks.map { chunk in
+            switch chunk.rows {
+            case .batch(let batch): batch
+            case .deadLetters(let letters): try letters.batch(schema: schema, position: chunk.position)
+            }
         }
-        do {
-            return try committer.append(files, ingest: mark, summary: [:])
-        } catch let error as FirnError where error.kind == .outcomeUnknown {
-            throw error
-        } catch {
-            discard(paths.all)
-            throw error
-        }
+        return try write(batches.filter { $0.rowCount > 0 }, mark: mark)
     }
 
     /// One run of writers per schema: batches decoded before a schema change keep their own.
-    private func write(_ batches: [RecordBatch], mark: IngestMark, paths: PathLog) throws -> [DataFile] {
+    private func write(_ batches: [RecordBatch], mark: IngestMark) throws -> [DataFile] {
         var files: [DataFile] = []
         var start = 0
         while start < batches.count {
@@ -70,11 +65,11 @@ struct MicroBatchWriter {
     }
 
     /// Best effort: what stays is in the ledger and goes with the next recovery.
-    private func discard(_ paths: [String]) { try? warehouse.ledger.abandon(paths) }
+    func discard() { try? warehouse.ledger.abandon(paths.all) }
 }
 
 /// The paths one attempt has opened, in order.
-private final class PathLog {
+final class PathLog {
     private(set) var all: [String] = []
     var count: Int { all.count }
     func append(_ path: String) { all.append(path) }

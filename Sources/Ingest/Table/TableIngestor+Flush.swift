@@ -1,0 +1,150 @@
+import Base
+import Catalog
+import Columnar
+import Iceberg
+import Logging
+
+/// What a flush does with one table. `TableFlush` runs it, for one table or for several that are committed together.
+extension TableIngestor {
+    /// A table's part of a flush: its rows up to a position, taken but still here.
+    struct Work: Sendable {
+        let chunks: [Chunk]
+        let table: Table
+        let mark: IngestMark
+        /// Names process and attempt in file names.
+        let tag: String
+    }
+
+    /// The tables whose batches must be committed together with this one's.
+    var partners: Set<UUID> { state.withLock { Set($0.chunks.flatMap(\.partners)) } }
+
+    /// Takes what is at hand; nil when there is nothing, or a flush is running. Ends with `finish` or `fail`, or with
+    /// `putBack`.
+    func beginFlush() -> Work? {
+        let work = state.withLock { state -> (chunks: [Chunk], table: Table, attempt: Int, from: UInt64)? in
+            guard !state.flushing, !state.unsure, state.condition == .open, !state.chunks.isEmpty else { return nil }
+            state.flushing = true
+            state.flushWanted = false
+            state.attempt += 1
+            return (state.chunks, state.table, state.attempt, state.committedPosition)
+        }
+        guard let work else { return nil }
+        return Work(
+            chunks: work.chunks, table: work.table, mark: ingestMark(work.chunks, expected: work.from),
+            tag: "\(processTag)-\(work.attempt)")
+    }
+
+    /// Undoes `beginFlush`.
+    func putBack() { state.withLock { $0.flushing = false } }
+
+    /// True when a failed commit must be looked into before the next one; then the caller calls `reconcile`.
+    func beginReconcile() -> Bool {
+        state.withLock { state in
+            guard state.unsure, !state.flushing, state.condition == .open else { return false }
+            state.flushing = true
+            return true
+        }
+    }
+
+    /// After a failure whose outcome may be unknown, asks the catalog what was committed before anything is tried
+    /// again: a commit that did happen must not happen twice.
+    func reconcile() {
+        do {
+            let position = try warehouse.logPosition(tableUUID)
+            let (chunks, committed) = state.withLock { state in
+                (Array(state.chunks.prefix { $0.position <= position }), state.committedPosition)
+            }
+            if position > committed, !chunks.isEmpty {
+                let table = try warehouse.loadTable(identifier)
+                finish(
+                    chunks, mark: ingestMark(chunks, expected: committed), table: table,
+                    snapshotId: table.metadata.currentSnapshotId)
+            }
+            state.withLock { state in
+                state.unsure = false
+                state.flushing = false
+            }
+        } catch {
+            let retryAt = now + 100_000_000
+            state.withLock { state in
+                state.flushing = false
+                state.retryAtNanos = retryAt
+            }
+            if (error as? FirnError)?.code == "table_not_found" { _ = try? locate() }
+        }
+    }
+
+    private func ingestMark(_ chunks: [Chunk], expected: UInt64) -> IngestMark {
+        var producers: [String: ProducerMark] = [:]
+        var keys: [IdempotencyMark] = []
+        let nowMs = warehouse.environment.clock.nowMs()
+        for chunk in chunks {
+            switch chunk.stamp {
+            case .none: break
+            case .key(let key):
+                keys.append(
+                    IdempotencyMark(
+                        key: key, position: chunk.position, answer: chunk.answer.encode(), createdMs: nowMs))
+            case .sequence(let id, let epoch, let sequence):
+                producers[id] = ProducerMark(
+                    producer: id, epoch: epoch, sequence: sequence, position: chunk.position,
+                    accepted: chunk.answer.accepted, answer: chunk.answer.encode())
+            }
+        }
+        return IngestMark(
+            expectedPosition: expected, position: chunks.last!.position,
+            producers: producers.values.sorted { $0.producer < $1.producer }, keys: keys)
+    }
+
+    /// The chunks are in the table: lets go of them and tells whoever waits.
+    func finish(_ chunks: [Chunk], mark: IngestMark, table: Table, snapshotId: Int64?) {
+        let bytes = chunks.reduce(0) { $0 + $1.bytes }
+        let now = now
+        let ready = state.withLock { state -> [Waiter]? in
+            // Dropped meanwhile: `close` has let go of everything.
+            guard state.condition != .dropped else { return nil }
+            if table.metadata.lastUpdatedMs >= state.table.metadata.lastUpdatedMs { state.table = table }
+            state.chunks.removeFirst(chunks.count)
+            state.bytes -= bytes
+            state.rows -= chunks.reduce(0) { $0 + $1.rows.count }
+            state.flushing = false
+            state.failures = 0
+            state.committedPosition = mark.position
+            if let snapshotId { state.committedSnapshotId = snapshotId }
+            state.lastCommitNanos = now
+            state.ledger.committed(producers: mark.producers, keys: mark.keys)
+            let split = state.waiters.partition { $0.position <= mark.position }
+            defer { state.waiters.removeSubrange(split...) }
+            return Array(state.waiters[split...])
+        }
+        guard let ready else { return }
+        budget.release(bytes)
+        for waiter in ready { waiter.completion(.success(snapshotId)) }
+    }
+
+    /// Decides what a failed flush means: gone, fenced, or tried again later with growing pauses.
+    func fail(_ error: any Error) {
+        let known = error as? FirnError
+        let concerned = known?.context["table-uuid"].map { $0 == tableUUID.description } ?? true
+        if known?.kind == .fenced, concerned {
+            close(.fenced)
+            logger.error("flush stopped", metadata: ["table": "\(identifier)", "error": "\(error)"])
+            return
+        }
+        if known?.code == "table_not_found" || known?.code == "table_replaced", (try? locate()) == false { return }
+        let (failures, waiters) = state.withLock { state -> (Int, [Waiter]) in
+            state.flushing = false
+            state.failures += 1
+            state.unsure = true
+            let pauseMs = min(5000, 100 << min(state.failures - 1, 6))
+            state.retryAtNanos = now + Int64(pauseMs) * 1_000_000
+            defer { state.waiters = [] }
+            return (state.failures, state.waiters)
+        }
+        // Whoever waits learns why; the records stay durable and are committed later.
+        for waiter in waiters { waiter.completion(.failure(error)) }
+        logger.warning(
+            "flush failed, the log keeps the records and the flush is tried again",
+            metadata: ["table": "\(identifier)", "failures": "\(failures)", "error": "\(error)"])
+    }
+}
