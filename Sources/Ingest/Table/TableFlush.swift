@@ -15,7 +15,7 @@ struct TableFlush {
     /// Takes the batches of `first` and of all tables tied to it. Nil when there is nothing to flush, or when one of
     /// them is busy; then nothing was taken.
     ///
-    /// - Parameter find: the open ingestor of a table; nil for one that is gone, whose part of the request went with it.
+    /// - Parameter find: the open ingestor of a table; nil for one that is gone, and its part of the request with it.
     init?(_ first: TableIngestor, find: (UUID) -> TableIngestor?) {
         var tied = [first]
         var next = 0
