@@ -59,7 +59,7 @@ extension Warehouse {
     }
 
     /// Removes a table from the catalog. With `purge` its files become garbage and are deleted, as far as they lie in
-    /// the table's folder; without, they stay as they are and the table could be registered again.
+    /// the table's folder, and its dead letters go with it; without, they stay as they are and the table could be registered again.
     public func dropTable(_ id: TableIdentifier, purge: Bool) throws {
         while true {
             let table = try loadTable(id)
@@ -88,6 +88,7 @@ extension Warehouse {
             guard dropped else { continue }
             forgetCommitter(of: id)
             if purge {
+                if !id.isDeadLetters, try tableExists(id.deadLetters) { try dropTable(id.deadLetters, purge: true) }
                 try ledger.collectGarbage()
                 try store.removeEmptyFolders(table.metadata.location)
             }
@@ -95,16 +96,23 @@ extension Warehouse {
         }
     }
 
-    /// Renames a table. Its files stay where they are. Throws `.notFound` (`table_not_found`, `namespace_not_found`),
+    /// Renames a table, and its dead letters with it. Their files stay where they are. Throws `.notFound` (`table_not_found`, `namespace_not_found`),
     /// `.alreadyExists` (`table_exists`, `name_taken_by_namespace`).
     public func renameTable(_ from: TableIdentifier, to: TableIdentifier) throws {
         try core.database.write { database in
             guard try TablePointers.location(of: from, in: database) != nil else { throw TablePointers.missing(from) }
             try requireRoom(for: to, in: database)
             try TablePointers.rename(from, to: to, in: database)
+            guard !from.isDeadLetters, !to.isDeadLetters,
+                try TablePointers.location(of: from.deadLetters, in: database) != nil
+            else { return }
+            try requireRoom(for: to.deadLetters, in: database)
+            try TablePointers.rename(from.deadLetters, to: to.deadLetters, in: database)
         }
-        forgetCommitter(of: from)
-        forgetCommitter(of: to)
+        for id in [from, to] {
+            forgetCommitter(of: id)
+            if !id.isDeadLetters { forgetCommitter(of: id.deadLetters) }
+        }
     }
 
     private func requireRoom(for id: TableIdentifier, in database: Database) throws {

@@ -82,6 +82,7 @@ public final class FirnServer: Sendable {
         router.add(middleware: ErrorMiddleware())
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool).add(to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
+        DeadLetterRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         MaintenanceRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         HealthRoutes(warehouse: warehouse, ingest: ingest, pool: pool, openAPI: OpenAPIDocument.bytes).add(to: router)

@@ -1,4 +1,5 @@
 import Base
+import Catalog
 
 /// Makes a statement over `namespace.table` one over names that SQLite knows.
 ///
@@ -154,7 +155,10 @@ struct StatementRewriter {
     }
 
     private func splitMetadata(_ name: String) throws(FirnError) -> (String, MetadataTable?) {
-        guard let dollar = name.lastIndex(of: "$") else { return (name, nil) }
+        // Dead letters are a table of their own, not a view of their table's metadata.
+        guard let dollar = name.lastIndex(of: "$"), !name.hasSuffix(TableIdentifier.deadLettersSuffix) else {
+            return (name, nil)
+        }
         let suffix = String(name[name.index(after: dollar)...])
         guard let metadata = MetadataTable(rawValue: suffix.lowercased()) else {
             let known = MetadataTable.allCases.map { "$" + $0.rawValue }.joined(separator: ", ")

@@ -7,7 +7,7 @@ import Ingest
 enum ErrorResponse {
     static func status(_ error: FirnError) -> HTTPResponse.Status {
         switch error.code {
-        case "all_records_rejected": return .unprocessableContent
+        case "all_records_rejected", "records_rejected": return .unprocessableContent
         case "body_too_large", "decompressed_too_large": return .contentTooLarge
         case "unsupported_media_type", "unsupported_encoding": return .unsupportedMediaType
         case "shutting_down", "not_ready": return .serviceUnavailable

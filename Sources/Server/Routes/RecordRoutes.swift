@@ -14,6 +14,7 @@ struct RecordRoutes {
         router.post("/v1/tables/:namespace/:table/records") { request, context in
             try await post(request, table: try context.table)
         }
+        router.post("/v1/records") { request, _ in try await post(request, table: nil) }
         router.get("/v1/tables/:namespace/:table/producers/:producer") { _, context in
             let table = try context.table
             let id = try context.parameters.text("producer")
@@ -25,7 +26,8 @@ struct RecordRoutes {
         }
     }
 
-    private func post(_ request: Request, table: TableIdentifier) async throws -> Response {
+    /// - Parameter table: nil when the body names the tables.
+    private func post(_ request: Request, table: TableIdentifier?) async throws -> Response {
         let format = try Self.format(request.headers[.contentType])
         let coding = try ContentCoding(header: request.headers[.contentEncoding])
         let stamp = try Self.stamp(request.headers)
@@ -38,8 +40,16 @@ struct RecordRoutes {
         guard !body.isEmpty else {
             throw FirnError(.invalidInput, "empty_body", "the body holds no record")
         }
-        let answer = try await ingest.ingest(
-            IngestRequest(table: table, body: body, format: format, stamp: stamp, waitCommitted: wait))
+        let ingestRequest: IngestRequest
+        if let table {
+            ingestRequest = IngestRequest(
+                table: table, body: body, format: format, stamp: stamp, waitCommitted: wait)
+        } else {
+            let whole = body
+            let parts = try await pool.run { try SectionSplitter.split(whole, format: format) }
+            ingestRequest = IngestRequest(parts: parts, stamp: stamp, waitCommitted: wait)
+        }
+        let answer = try await ingest.ingest(ingestRequest)
         return JSONResponse.make(answer.json)
     }
 
