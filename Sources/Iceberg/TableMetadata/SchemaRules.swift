@@ -16,8 +16,6 @@ enum SchemaRules {
         try checkIdentifiers(schema)
     }
 
-    /// Names that differ only by case, or only by what the Avro and Parquet form of a name hides, cannot be told apart
-    /// by every reader.
     private static func checkNames(_ fields: [Field], path: String) throws(FirnError) {
         var seen: [String: String] = [:]
         for field in fields {
@@ -30,7 +28,7 @@ enum SchemaRules {
                     "a column name needs 1 to \(Limits.nameBytesMax) bytes without control characters",
                     context: ["column": full])
             }
-            for key in Set([field.name.lowercased(), AvroNames.sanitize(field.name).lowercased()]) {
+            for key in AvroNames.clashKeys(field.name) {
                 if let other = seen.updateValue(field.name, forKey: key) {
                     throw FirnError(
                         .invalidInput, "duplicate_column",
@@ -77,7 +75,7 @@ enum SchemaRules {
             guard !field.name.isEmpty, field.name.utf8.count <= Limits.nameBytesMax else {
                 throw bad("a partition field needs a name")
             }
-            for key in Set([field.name.lowercased(), AvroNames.sanitize(field.name).lowercased()]) {
+            for key in AvroNames.clashKeys(field.name) {
                 guard names.insert(key).inserted else { throw bad("two partition fields are named \"\(field.name)\"") }
             }
             guard pairs.insert("\(field.sourceId) \(field.transform)").inserted else {
@@ -107,24 +105,5 @@ enum SchemaRules {
                 context: ["column": field.name])
         }
         return field
-    }
-}
-
-/// Names as Avro allows them: letters, digits, underscores, not starting with a digit.
-enum AvroNames {
-    static func sanitize(_ name: String) -> String {
-        var output = ""
-        for (index, scalar) in name.unicodeScalars.enumerated() {
-            let isDigit = scalar.value >= 0x30 && scalar.value <= 0x39
-            let isLetter = scalar.isASCII && scalar.properties.isAlphabetic || scalar == "_"
-            if isLetter || isDigit && index > 0 {
-                output.unicodeScalars.append(scalar)
-            } else if isDigit {
-                output += "_" + String(scalar)
-            } else {
-                output += "_x" + String(scalar.value, radix: 16, uppercase: true)
-            }
-        }
-        return output
     }
 }

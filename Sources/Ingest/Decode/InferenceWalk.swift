@@ -97,7 +97,7 @@ struct InferenceWalk {
     // MARK: - Values
 
     /// Merges the value at `p` into `seen`.
-    private mutating func value(
+    mutating func value(
         _ p: Cursor, path: [[UInt8]], into seen: inout InferredType, depth: Int
     ) throws(Fault) -> Cursor {
         var end = p

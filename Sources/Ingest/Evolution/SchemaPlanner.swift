@@ -1,0 +1,141 @@
+import Base
+import Columnar
+
+/// Plans the schema change that would let a body's rejected records in.
+///
+/// 1. The body is decoded under the present schema; only records that fail are looked at.
+/// 2. Each of them is walked beside the schema, and what it needs beyond it is gathered: see `EvolutionWalk`. A record
+///    that contradicts what earlier ones need, or needs what Iceberg forbids, contributes nothing.
+/// 3. The change is tried: the records are decoded again under the schema it gives. Those that still fail were bad for
+///    another reason, and the change is planned again without them.
+///
+/// | a record has | the change |
+/// |---|---|
+/// | a key that names no column, at any depth | an optional column of the type that `SchemaInference` gives its values |
+/// | such a key with nothing but null, `[]` or `{}` | a column of string, list<string>, map<string, string> |
+/// | an integer too large for an int column | long |
+/// | a number too large for a float column | double |
+/// | more integer digits than a decimal column has | more precision, up to 38, the same scale |
+/// | null or nothing where a value is required | an optional column, unless it identifies rows |
+/// | a fraction in an int or long column, text in a number column, … | none: such records stay rejected |
+///
+/// The plan depends on nothing but the bytes, the schema and the settings. It is bounded by the body and by
+/// `Limits.columnsMax`.
+public enum SchemaPlanner {
+    /// The change that a body of JSON records needs, nil for none. Bodies of other formats carry a schema: see
+    /// `plan(inferred:current:)`.
+    ///
+    /// Throws as `decode` for a body that is refused as a whole.
+    public static func plan(
+        _ body: [UInt8], format: RecordFormat, schema: Schema, settings: DecodeSettings
+    ) throws(FirnError) -> SchemaChange? {
+        guard format == .ndjson || format == .json else { return nil }
+        var options = DecoderOptions()
+        options.rejectionsReportedMax = Int.max
+        let decoded = try decode(body, format: format, schema: schema, settings: settings, options: options)
+        let lines = decoded.rejections.filter { EvolutionWalk.mayHelp($0.code) }.map(\.line)
+        guard !lines.isEmpty else { return nil }
+        return try plan(records: RecordSlices.take(lines, of: body, format: format), schema: schema, settings: settings)
+    }
+
+    /// The change that rejected records need, nil for none. Each of `records` is one JSON object; what is none
+    /// contributes nothing.
+    public static func plan(
+        records: [[UInt8]], schema: Schema, settings: DecodeSettings
+    ) throws(FirnError) -> SchemaChange? {
+        let first = gather(records, schema, settings)
+        guard !first.change.isEmpty else { return nil }
+        let wider: Schema
+        do throws(FirnError) {
+            wider = try first.change.apply(to: schema, lastColumnId: schema.highestFieldId).schema
+        } catch {
+            // Columns nested too deep for a table's metadata: what the walk cannot see.
+            return nil
+        }
+        let contributing = first.contributing.map { records[$0] }
+        let good = try accepted(contributing, wider, settings)
+        if good.count == contributing.count { return first.change }
+        let second = gather(good, schema, settings)
+        return second.change.isEmpty ? nil : second.change
+    }
+
+    private static func gather(
+        _ records: [[UInt8]], _ schema: Schema, _ settings: DecodeSettings
+    ) -> (change: SchemaChange, contributing: [Int]) {
+        let needs = EvolutionNeeds(schema: schema, addsColumns: settings.unknownColumns == .reject)
+        var contributing: [Int] = []
+        for (index, record) in records.enumerated() {
+            let padded = record + [UInt8](repeating: 0, count: 64)
+            let adds = padded.withUnsafeBufferPointer { bytes in
+                var walk = EvolutionWalk(needs)
+                guard walk.run(bytes.baseAddress!, bytes.baseAddress! + record.count) else { return false }
+                return needs.accept(walk.needs)
+            }
+            if adds { contributing.append(index) }
+        }
+        return (needs.change, contributing)
+    }
+
+    /// The records that decode under `schema`, in order.
+    private static func accepted(
+        _ records: [[UInt8]], _ schema: Schema, _ settings: DecodeSettings
+    ) throws(FirnError) -> [[UInt8]] {
+        var body: [UInt8] = [UInt8(ascii: "[")]
+        for (index, record) in records.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += record
+        }
+        body.append(UInt8(ascii: "]"))
+        var options = DecoderOptions()
+        options.rejectionsReportedMax = Int.max
+        let decoded = try decode(body, format: .json, schema: schema, settings: settings, options: options)
+        let bad = Set(decoded.rejections.map { $0.line - 1 })
+        return records.indices.filter { !bad.contains($0) }.map { records[$0] }
+    }
+}
+
+/// Finds records again by the numbers that rejections give them.
+enum RecordSlices {
+    /// Precondition: `lines` rise, and the body is one that was decoded.
+    static func take(_ lines: [Int], of body: [UInt8], format: RecordFormat) -> [[UInt8]] {
+        format == .ndjson ? ofLines(lines, body) : ofElements(lines, body)
+    }
+
+    private static func ofLines(_ lines: [Int], _ body: [UInt8]) -> [[UInt8]] {
+        var records: [[UInt8]] = []
+        var (line, start, next) = (1, 0, 0)
+        while start < body.count, next < lines.count {
+            let end = body[start...].firstIndex(of: Byte.newline) ?? body.count
+            if line == lines[next] {
+                records.append(Array(body[start..<end]))
+                next += 1
+            }
+            line += 1
+            start = end + 1
+        }
+        return records
+    }
+
+    private static func ofElements(_ lines: [Int], _ body: [UInt8]) -> [[UInt8]] {
+        let padded = body + [UInt8](repeating: 0, count: 64)
+        return padded.withUnsafeBufferPointer { bytes in
+            let scan = JSONScan(multiline: true)
+            var records: [[UInt8]] = []
+            var p = scan.space(bytes.baseAddress!)
+            let isArray = p.pointee == Byte.openBracket
+            if isArray { p = scan.space(p + 1) }
+            var (line, next) = (1, 0)
+            while next < lines.count, let end = try? scan.skipValue(p, depth: 0) {
+                if line == lines[next] {
+                    records.append(Array(UnsafeBufferPointer(start: p, count: end - p)))
+                    next += 1
+                }
+                line += 1
+                p = scan.space(end)
+                guard isArray, p.pointee == Byte.comma else { break }
+                p = scan.space(p + 1)
+            }
+            return records
+        }
+    }
+}
