@@ -10,14 +10,17 @@ public struct IngestMark: Sendable, Hashable {
     public var position: UInt64
     public var producers: [ProducerMark]
     public var keys: [IdempotencyMark]
+    public var watermarks: [WatermarkMark]
 
     public init(
-        expectedPosition: UInt64, position: UInt64, producers: [ProducerMark] = [], keys: [IdempotencyMark] = []
+        expectedPosition: UInt64, position: UInt64, producers: [ProducerMark] = [], keys: [IdempotencyMark] = [],
+        watermarks: [WatermarkMark] = []
     ) {
         self.expectedPosition = expectedPosition
         self.position = position
         self.producers = producers
         self.keys = keys
+        self.watermarks = watermarks
     }
 }
 
@@ -58,6 +61,22 @@ public struct IdempotencyMark: Sendable, Hashable {
         self.position = position
         self.answer = answer
         self.createdMs = createdMs
+    }
+}
+
+/// The highest event time that a producer's committed records have.
+public struct WatermarkMark: Sendable, Hashable {
+    /// Empty for records without a producer.
+    public var producer: String
+    /// Microseconds from 1970-01-01T00:00:00Z.
+    public var eventMicros: Int64
+    /// When the server took the producer's latest records.
+    public var seenMs: Int64
+
+    public init(producer: String, eventMicros: Int64, seenMs: Int64) {
+        self.producer = producer
+        self.eventMicros = eventMicros
+        self.seenMs = seenMs
     }
 }
 

@@ -42,6 +42,17 @@ enum MarkStore {
                     .blob(key.answer),
                 ])
         }
+        for watermark in mark.watermarks { try apply(watermark, table: uuid, in: database) }
+    }
+
+    /// A watermark only moves forward.
+    private static func apply(_ mark: WatermarkMark, table: SQLValue, in database: Database) throws {
+        try database.run(
+            """
+            INSERT INTO firn_watermarks (table_uuid, producer, event_micros, seen_ms) VALUES (?, ?, ?, ?)
+            ON CONFLICT (table_uuid, producer) DO UPDATE
+            SET event_micros = max(event_micros, excluded.event_micros), seen_ms = max(seen_ms, excluded.seen_ms)
+            """, [table, .text(mark.producer), .integer(mark.eventMicros), .integer(mark.seenMs)])
     }
 
     /// A producer's mark only moves forward: a higher epoch, or the same epoch and no lower sequence.
@@ -99,7 +110,10 @@ enum MarkStore {
 
     /// Drops all marks of a table that is gone for good.
     static func forget(_ table: UUID, in database: Database) throws {
-        for name in ["firn_log_positions", "firn_producers", "firn_idempotency_keys"] {
+        for name in [
+            "firn_log_positions", "firn_producers", "firn_idempotency_keys", "firn_watermarks",
+            "firn_schema_proposals",
+        ] {
             try database.run("DELETE FROM \(name) WHERE table_uuid = ?", [.text(table.description)])
         }
     }
