@@ -11,16 +11,19 @@ public struct IngestMark: Sendable, Hashable {
     public var producers: [ProducerMark]
     public var keys: [IdempotencyMark]
     public var watermarks: [WatermarkMark]
+    /// The table's watermark with this commit, in microseconds; only stamped in the snapshot's summary.
+    public var watermark: Int64?
 
     public init(
         expectedPosition: UInt64, position: UInt64, producers: [ProducerMark] = [], keys: [IdempotencyMark] = [],
-        watermarks: [WatermarkMark] = []
+        watermarks: [WatermarkMark] = [], watermark: Int64? = nil
     ) {
         self.expectedPosition = expectedPosition
         self.position = position
         self.producers = producers
         self.keys = keys
         self.watermarks = watermarks
+        self.watermark = watermark
     }
 }
 
