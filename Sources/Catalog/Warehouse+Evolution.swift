@@ -33,16 +33,17 @@ extension TableMetadata {
         do throws(FirnError) {
             return try evolved(by: change)
         } catch {
-            guard partially, error.kind != .internal, change.operations.count > 1 else {
-                if partially, error.kind != .internal { return self }
-                throw error
-            }
+            guard partially, error.kind != .internal else { throw error }
         }
-        var metadata = self
+        var kept: [SchemaChange.Operation] = []
+        var probe = self
         for operation in change.operations {
-            metadata = try metadata.evolved(by: SchemaChange([operation]), partially: true)
+            guard let next = try? probe.evolved(by: SchemaChange([operation])) else { continue }
+            kept.append(operation)
+            probe = next
+            probe.schemas = [next.currentSchema]
         }
-        return metadata
+        return try evolved(by: SchemaChange(kept))
     }
 
     private func evolved(by change: SchemaChange) throws(FirnError) -> TableMetadata {

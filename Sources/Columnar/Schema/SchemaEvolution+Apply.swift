@@ -10,15 +10,17 @@ extension SchemaChange {
     ///   hold the wanted one; `.limitExceeded` `too_many_columns`, `nesting_too_deep`.
     public func apply(to schema: Schema, lastColumnId: Int) throws(FirnError) -> (schema: Schema, lastColumnId: Int) {
         var editor = SchemaEditor(schema, lastColumnId: max(lastColumnId, schema.highestFieldId))
-        for operation in operations { try editor.apply(operation) }
-        guard
-            editor.lastColumnId == max(lastColumnId, schema.highestFieldId)
-                || Schema.jsonDepth(.structure(editor.schema.structType)) <= Schema.jsonDepthMax
-        else {
+        let last = editor.lastColumnId
+        // The whole schema counts as one required struct with id 0.
+        var root = Field(id: 0, name: "", required: true, type: .structure(schema.structType))
+        for operation in operations { try editor.apply(operation, to: &root) }
+        guard editor.lastColumnId == last || Schema.jsonDepth(root.type) <= Schema.jsonDepthMax else {
             throw FirnError(
                 .limitExceeded, "nesting_too_deep", "columns nested this deep do not fit a table's metadata")
         }
-        return (editor.schema, editor.lastColumnId)
+        var changed = schema
+        if case .structure(let type) = root.type { changed.fields = type.fields }
+        return (changed, editor.lastColumnId)
     }
 }
 
@@ -37,33 +39,49 @@ extension Schema {
     }
 }
 
-/// A schema being changed.
+/// What is known of a schema while it is being changed.
+///
+/// A type is taken out of its field while it changes, so that a thousand new columns are not a thousand copies.
 private struct SchemaEditor {
-    private(set) var schema: Schema
     private(set) var lastColumnId: Int
     private var fieldCount: Int
     /// Fields that lie on the way to an identifier field.
     private let identifying: Set<Int>
-    /// Taken names of structs that columns were added to, by the id of the struct's field; 0 for the schema itself.
-    private var taken: [Int: Set<String>] = [:]
+    /// What is known of structs that an operation led through, by the id of their field; 0 for the schema itself.
+    private var structs: [Int: Names] = [:]
+
+    /// Names are compared byte by byte: Swift's own comparison would join names that differ in their Unicode form.
+    private struct Names {
+        var places: [[UInt8]: Int] = [:]
+        var taken: Set<String> = []
+
+        init(_ type: StructType) {
+            for field in type.fields { add(field.name) }
+        }
+
+        mutating func add(_ name: String) {
+            places[Array(name.utf8)] = places.count
+            taken.formUnion(AvroNames.clashKeys(name))
+        }
+    }
 
     init(_ schema: Schema, lastColumnId: Int) {
-        self.schema = schema
         self.lastColumnId = lastColumnId
         fieldCount = schema.allFields.count
         identifying = Set(schema.identifierFieldIds.flatMap { schema.chain(to: $0) ?? [] }.map(\.id))
     }
 
-    mutating func apply(_ operation: SchemaChange.Operation) throws(FirnError) {
-        // The whole schema counts as one required struct with id 0.
-        var root = Field(id: 0, name: "", required: true, type: .structure(schema.structType))
+    mutating func apply(_ operation: SchemaChange.Operation, to root: inout Field) throws(FirnError) {
         switch operation {
         case .addColumn(let parent, let field): try edit(&root, parent, 0, .add(field))
         case .widen(let path, let type): try edit(&root, path, 0, .widen(type))
         case .makeOptional(let path): try edit(&root, path, 0, .makeOptional)
         }
-        guard case .structure(let type) = root.type else { return }
-        schema.fields = type.fields
+    }
+
+    private mutating func place(of name: String, in type: StructType, owner: Int) -> Int? {
+        if structs[owner] == nil { structs[owner] = Names(type) }
+        return structs[owner]?.places[Array(name.utf8)]
     }
 
     private enum Edit {
@@ -80,9 +98,8 @@ private struct SchemaEditor {
         let name = depth < path.names.count ? path.names[depth] : nil
         switch field.type {
         case .structure(var type):
-            guard let index = type.fields.firstIndex(where: { Self.same($0.name, name ?? "") }) else {
-                throw unknown(path)
-            }
+            guard let name, let index = place(of: name, in: type, owner: field.id) else { throw unknown(path) }
+            field.type = .boolean
             try edit(&type.fields[index], path, depth + 1, change)
             field.type = .structure(type)
         case .list(var type):
@@ -114,6 +131,7 @@ private struct SchemaEditor {
         case .add(let new):
             switch field.type {
             case .structure(var type):
+                field.type = .boolean
                 try add(new, to: &type, owner: field.id, path)
                 field.type = .structure(type)
             case .list, .map: return false
@@ -149,12 +167,11 @@ private struct SchemaEditor {
         _ new: Field, to type: inout StructType, owner: Int, _ parent: ColumnPath
     ) throws(FirnError) {
         let path = parent.appending(new.name)
-        if let index = type.fields.firstIndex(where: { Self.same($0.name, new.name) }) {
+        if let index = place(of: new.name, in: type, owner: owner) {
             return try absorb(new.type, into: &type.fields[index], path)
         }
         try ColumnNames.check(new, path: path)
-        var names = taken[owner] ?? Set(type.fields.flatMap { AvroNames.clashKeys($0.name) })
-        for key in AvroNames.clashKeys(new.name) where !names.insert(key).inserted {
+        guard structs[owner]?.taken.isDisjoint(with: AvroNames.clashKeys(new.name)) == true else {
             throw ColumnNames.clash(path)
         }
         fieldCount += Schema(fields: [new]).allFields.count
@@ -163,7 +180,7 @@ private struct SchemaEditor {
                 .limitExceeded, "too_many_columns", "the schema would have more than \(Limits.columnsMax) columns",
                 context: ["column": path.description])
         }
-        taken[owner] = names
+        structs[owner]?.add(new.name)
         var ids = FieldIds(after: lastColumnId)
         type.fields += ids.assign([new])
         lastColumnId = ids.last
@@ -203,9 +220,6 @@ private struct SchemaEditor {
         FirnError(
             .notFound, "unknown_column", "there is no column \"\(path)\"", context: ["column": path.description])
     }
-
-    /// Names are compared byte by byte: Swift's own comparison would join names that differ in their Unicode form.
-    private static func same(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 }
 
 extension DataType {

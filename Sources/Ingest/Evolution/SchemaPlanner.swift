@@ -7,7 +7,7 @@ import Columnar
 /// 2. Each of them is walked beside the schema, and what it needs beyond it is gathered: see `EvolutionWalk`. A record
 ///    that contradicts what earlier ones need, or needs what Iceberg forbids, contributes nothing.
 /// 3. The change is tried: the records are decoded again under the schema it gives. Those that still fail were bad for
-///    another reason, and the change is planned again without them.
+///    another reason, and the change is planned again without them, a few times at most.
 ///
 /// | a record has | the change |
 /// |---|---|
@@ -43,21 +43,26 @@ public enum SchemaPlanner {
     public static func plan(
         records: [[UInt8]], schema: Schema, settings: DecodeSettings
     ) throws(FirnError) -> SchemaChange? {
-        let first = gather(records, schema, settings)
-        guard !first.change.isEmpty else { return nil }
-        let wider: Schema
-        do throws(FirnError) {
-            wider = try first.change.apply(to: schema, lastColumnId: schema.highestFieldId).schema
-        } catch {
-            // Columns nested too deep for a table's metadata: what the walk cannot see.
-            return nil
+        var candidates = records
+        for round in 1...roundsMax {
+            let (change, contributing) = gather(candidates, schema, settings)
+            guard !change.isEmpty else { return nil }
+            // Columns nested too deep for a table's metadata are what the walk cannot see.
+            guard let wider = try? change.apply(to: schema, lastColumnId: schema.highestFieldId).schema else {
+                return nil
+            }
+            let bad = try rejected(contributing.map { candidates[$0] }, wider, settings)
+            if bad.isEmpty { return change }
+            let dropped = Set(bad.map { contributing[$0] })
+            let kept = round < roundsMax ? Array(candidates.indices) : contributing
+            candidates = kept.filter { !dropped.contains($0) }.map { candidates[$0] }
         }
-        let contributing = first.contributing.map { records[$0] }
-        let good = try accepted(contributing, wider, settings)
-        if good.count == contributing.count { return first.change }
-        let second = gather(good, schema, settings)
-        return second.change.isEmpty ? nil : second.change
+        let (change, _) = gather(candidates, schema, settings)
+        return change.isEmpty ? nil : change
     }
+
+    /// Plans at most: a bad record may have kept a good one from contributing, which then may be bad as well.
+    private static let roundsMax = 3
 
     private static func gather(
         _ records: [[UInt8]], _ schema: Schema, _ settings: DecodeSettings
@@ -76,10 +81,10 @@ public enum SchemaPlanner {
         return (needs.change, contributing)
     }
 
-    /// The records that decode under `schema`, in order.
-    private static func accepted(
+    /// Numbers of the records that do not decode under `schema`.
+    private static func rejected(
         _ records: [[UInt8]], _ schema: Schema, _ settings: DecodeSettings
-    ) throws(FirnError) -> [[UInt8]] {
+    ) throws(FirnError) -> [Int] {
         var body: [UInt8] = [UInt8(ascii: "[")]
         for (index, record) in records.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
@@ -89,8 +94,7 @@ public enum SchemaPlanner {
         var options = DecoderOptions()
         options.rejectionsReportedMax = Int.max
         let decoded = try decode(body, format: .json, schema: schema, settings: settings, options: options)
-        let bad = Set(decoded.rejections.map { $0.line - 1 })
-        return records.indices.filter { !bad.contains($0) }.map { records[$0] }
+        return decoded.rejections.map { $0.line - 1 }
     }
 }
 
