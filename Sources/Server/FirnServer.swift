@@ -83,6 +83,7 @@ public final class FirnServer: Sendable {
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool).add(to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         DeadLetterRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
+        SchemaRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         MaintenanceRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         HealthRoutes(warehouse: warehouse, ingest: ingest, pool: pool, openAPI: OpenAPIDocument.bytes).add(to: router)

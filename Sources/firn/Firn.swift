@@ -20,7 +20,7 @@ struct Firn: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Demo.self, TableCommand.self, NamespaceCommand.self, IngestCommand.self,
+            Serve.self, Demo.self, TableCommand.self, SchemaCommand.self, NamespaceCommand.self, IngestCommand.self,
             DeadLetterCommand.self, QueryCommand.self, Snapshots.self, Files.self, Compact.self, ScheduleCommand.self,
             Expire.self, Rollback.self, CollectGarbage.self,
             Inspect.self, Bench.self,
