@@ -7,6 +7,10 @@ public final class IngestCounters: Sendable {
         public var records = 0
         public var bytes = 0
         public var rejected = 0
+        /// Of the rejected records, those kept as dead letters.
+        public var deadLettered = 0
+        /// Records behind the watermark, wherever they went.
+        public var late = 0
         public var duplicates = 0
         public var refused = 0
         /// Acknowledgements by time: bucket `i` counts those below 2^i × 64 µs; the last one is open.
@@ -39,12 +43,14 @@ public final class IngestCounters: Sendable {
 
     public var totals: Totals { state.withLock { $0 } }
 
-    func acknowledged(records: Int, bytes: Int, rejected: Int, nanos: Int64) {
+    func acknowledged(records: Int, bytes: Int, rejected: Int, deadLettered: Int, late: Int, nanos: Int64) {
         state.withLock { totals in
             totals.requests += 1
             totals.records += records
             totals.bytes += bytes
             totals.rejected += rejected
+            totals.deadLettered += deadLettered
+            totals.late += late
             totals.ackNanosTotal += nanos
             var bucket = 0
             while bucket < totals.ackBuckets.count - 1, nanos >= Int64(64_000) << bucket { bucket += 1 }

@@ -23,6 +23,7 @@ final class Intake: Sendable {
         let landing: Landing
         let record: BatchRecord
         let deadLetters: TableIngestor?
+        let eventTime: EventTimePolicy?
     }
 
     private let service: IngestService
@@ -170,17 +171,32 @@ final class Intake: Sendable {
                 .unsupported, "format_version",
                 "tables of format version \(metadata.formatVersion) can only be read; records go into version 2")
         }
+        let decoded = try land(part, ingestor, metadata, policy)
+        guard decoded.landing.rejectedCount > decoded.landing.lateCount, policy.schema != .strict,
+            let evolved = try service.evolve(ingestor, part, metadata, policy, refused: decoded.landing.rejectedCount)
+        else { return decoded }
+        return try land(part, ingestor, evolved, IngestPolicy(evolved))
+    }
+
+    private func land(
+        _ part: IngestRequest.Part, _ ingestor: TableIngestor, _ metadata: TableMetadata, _ policy: IngestPolicy
+    ) throws -> Decoded {
+        let clock = service.warehouse.environment.clock
         let deadLetters = policy.keepsDeadLetters ? try service.deadLetters(of: ingestor) : nil
-        let settings = LandingSettings(decode: policy.decode, deadLetters: deadLetters?.tableUUID)
+        let settings = LandingSettings(
+            decode: policy.decode, deadLetters: deadLetters?.tableUUID, eventTime: policy.eventTime,
+            cutoff: policy.eventTime.flatMap { ingestor.cutoff($0, nowMs: clock.nowMs()) })
+        let arrivalMicros = clock.nowMicros()
         let landing = try Landing(
             part.body, format: part.format, schema: metadata.currentSchema, settings: settings,
-            memoryBytesMax: service.options.memoryBytesMax, decoders: ingestor.decoders)
+            nowMs: arrivalMicros / 1000, memoryBytesMax: service.options.memoryBytesMax, decoders: ingestor.decoders)
         let record = BatchRecord(
             table: ingestor.tableUUID, schemaId: Int32(metadata.currentSchemaId), format: part.format,
-            stamp: request.stamp, acceptedCount: landing.batch.rowCount,
-            arrivalMicros: service.warehouse.environment.clock.nowMicros(), settings: settings.encode(),
-            body: part.body)
-        return Decoded(ingestor: ingestor, landing: landing, record: record, deadLetters: deadLetters)
+            stamp: request.stamp, acceptedCount: landing.batch.rowCount, arrivalMicros: arrivalMicros,
+            settings: settings.encode(), body: part.body)
+        return Decoded(
+            ingestor: ingestor, landing: landing, record: record, deadLetters: deadLetters,
+            eventTime: policy.eventTime)
     }
 
     // MARK: Log
@@ -214,7 +230,9 @@ final class Intake: Sendable {
         let nanos = service.warehouse.environment.clock.monotonicNanos() - arrivedNanos
         service.counters.acknowledged(
             records: answers.reduce(0) { $0 + $1.accepted }, bytes: bytes,
-            rejected: answers.reduce(0) { $0 + $1.rejectedCount }, nanos: nanos)
+            rejected: answers.reduce(0) { $0 + $1.rejectedCount },
+            deadLettered: answers.reduce(0) { $0 + $1.deadLettered },
+            late: decoded.reduce(0) { $0 + $1.landing.lateCount }, nanos: nanos)
         answer(decoded.map(\.ingestor), answers, duplicate: false)
     }
 

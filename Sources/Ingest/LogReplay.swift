@@ -66,7 +66,8 @@ final class LogReplay {
                 context: ["position": String(position)])
         }
         let settings = try LandingSettings(decoding: batch.settings)
-        let landing = try Landing(batch.body, format: batch.format, schema: schema, settings: settings)
+        let landing = try Landing(
+            batch.body, format: batch.format, schema: schema, settings: settings, nowMs: batch.arrivalMicros / 1000)
         guard landing.batch.rowCount == batch.acceptedCount else {
             throw FirnError(
                 .corrupted, "replay_differs",
@@ -75,7 +76,9 @@ final class LogReplay {
         }
         // Dead letters whose table was dropped went with it.
         let deadLetters = try settings.deadLetters.flatMap { try self.ingestor($0) }
-        return Intake.Decoded(ingestor: ingestor, landing: landing, record: batch, deadLetters: deadLetters)
+        return Intake.Decoded(
+            ingestor: ingestor, landing: landing, record: batch, deadLetters: deadLetters,
+            eventTime: settings.eventTime)
     }
 
     /// Commits what a table has gathered, with the tables tied to it; on failure it stays and the service tries again.

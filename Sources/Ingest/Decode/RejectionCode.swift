@@ -38,10 +38,13 @@ public enum RejectionCode {
     /// The bytes of a `fixed(n)` value are not n.
     public static let wrongLength = "wrong_length"
 
+    /// The record's event time is behind the watermark, by more than the table allows.
+    public static let lateRecord = "late_record"
+
     /// Every code, for documentation and tests.
     public static let all = [
         malformedJSON, invalidUTF8, recordTooLarge, nestingTooDeep, numberTooLong, duplicateKey, unknownColumn,
         missingRequired, wrongType, outOfRange, decimalScale, invalidDate, invalidTime, invalidTimestamp, invalidUUID,
-        invalidBase64, wrongLength,
+        invalidBase64, wrongLength, lateRecord,
     ]
 }

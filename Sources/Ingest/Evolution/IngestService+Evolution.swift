@@ -1,4 +1,7 @@
+import Base
 import Catalog
+import Columnar
+import Iceberg
 
 extension IngestService {
     /// A schema was changed through this process: records sent from now on are read with it, without waiting for the
@@ -8,5 +11,37 @@ extension IngestService {
             tables.byIdentifier.values.first { $0.tableUUID == table.metadata.tableUUID }
         }
         known?.refresh(table)
+    }
+
+    /// What the refused records of a body make of their table's schema under its policy: a schema that takes more of
+    /// them, or a proposal. Nil when the schema stays.
+    func evolve(
+        _ ingestor: TableIngestor, _ part: IngestRequest.Part, _ metadata: TableMetadata, _ policy: IngestPolicy,
+        refused: Int
+    ) throws -> TableMetadata? {
+        let schema = metadata.currentSchema
+        let change: SchemaChange?
+        do {
+            change = try SchemaPlanner.plan(part.body, format: part.format, schema: schema, settings: policy.decode)
+        } catch {
+            // The records stay refused, with their own reasons.
+            logger.info(
+                "no schema change could be planned", metadata: ["table": "\(part.table)", "error": "\(error)"])
+            return nil
+        }
+        guard let change else { return nil }
+        switch policy.schema {
+        case .strict: return nil
+        case .propose:
+            try warehouse.propose(ingestor.tableUUID, change: change, records: refused, sample: part.body)
+            return nil
+        case .additive:
+            let table = try warehouse.evolve(
+                ingestor.identifier, uuid: ingestor.tableUUID, change: change, partially: true)
+            ingestor.refresh(table)
+            logger.notice(
+                "the schema has grown", metadata: ["table": "\(part.table)", "change": "\(change.description)"])
+            return table.metadata.currentSchemaId == metadata.currentSchemaId ? nil : table.metadata
+        }
     }
 }

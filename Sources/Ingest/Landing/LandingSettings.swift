@@ -1,19 +1,27 @@
 import Base
+import Catalog
 import Columnar
 import Iceberg
 
 /// How a table takes records, as its properties say. Read once for every version of its metadata.
 struct IngestPolicy: Sendable, Equatable {
     let decode: DecodeSettings
+    let schema: SchemaPolicy
+    let eventTime: EventTimePolicy?
     /// Whether refused records are kept in the table's dead letters.
     let keepsDeadLetters: Bool
 
-    /// `true`: records that the table cannot take go to `<table>$dead_letters` and are acknowledged.
+    /// `true`: records that the table cannot take go to `<table>$dead_letters` and are acknowledged. Implied by the
+    /// schema policy `propose` and by `firn.event-time.late=dead-letter`.
     static let deadLettersProperty = "firn.dead-letters.enabled"
 
     init(_ metadata: TableMetadata) {
-        decode = DecodeSettings(properties: metadata.properties, schema: metadata.currentSchema)
-        keepsDeadLetters = metadata.properties[Self.deadLettersProperty] == "true"
+        let properties = metadata.properties
+        decode = DecodeSettings(properties: properties, schema: metadata.currentSchema)
+        schema = SchemaPolicy(properties: properties)
+        eventTime = EventTimePolicy(properties: properties, schema: metadata.currentSchema)
+        keepsDeadLetters =
+            properties[Self.deadLettersProperty] == "true" || schema == .propose || eventTime?.late == .deadLetter
     }
 }
 
@@ -23,19 +31,29 @@ struct LandingSettings: Sendable, Equatable {
     var decode = DecodeSettings.standard
     /// The table that takes refused records; nil reports them to the sender alone.
     var deadLetters: UUID?
+    var eventTime: EventTimePolicy?
+    /// Records with an event time below this are late, in microseconds; nil while there is no watermark.
+    var cutoff: Int64?
 
-    /// Empty for the standard.
+    /// JSON; empty for the standard.
     func encode() -> [UInt8] {
         guard self != LandingSettings() else { return [] }
         var members: [JSONValue.Member] = []
         if decode != .standard { members.append(.init("decode", decode.json)) }
         if let deadLetters { members.append(.init("dead-letters", .string(deadLetters.description))) }
+        if let eventTime { members.append(.init("event-time", eventTime.json)) }
+        if let cutoff { members.append(.init("cutoff", .integer(cutoff))) }
         return JSONValue.object(members).serialize()
     }
 
-    init(decode: DecodeSettings = .standard, deadLetters: UUID? = nil) {
+    init(
+        decode: DecodeSettings = .standard, deadLetters: UUID? = nil, eventTime: EventTimePolicy? = nil,
+        cutoff: Int64? = nil
+    ) {
         self.decode = decode
         self.deadLetters = deadLetters
+        self.eventTime = eventTime
+        self.cutoff = cutoff
     }
 
     /// Throws `.corrupted` for what `encode` never writes.
@@ -50,5 +68,7 @@ struct LandingSettings: Sendable, Equatable {
             }
             deadLetters = uuid
         }
+        if let tree = json["event-time"] { eventTime = try EventTimePolicy(json: tree) }
+        cutoff = json["cutoff"]?.intValue
     }
 }

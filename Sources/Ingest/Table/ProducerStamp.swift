@@ -9,6 +9,12 @@ public enum ProducerStamp: Sendable, Hashable {
     /// A producer's strictly increasing sequence; gaps are allowed, so a source offset serves. A higher epoch fences
     /// every holder of a lower one; sequences go on rising across epochs.
     case sequence(producer: String, epoch: Int64, sequence: Int64)
+
+    /// Empty for a batch of no producer.
+    var producer: String {
+        guard case .sequence(let id, _, _) = self else { return "" }
+        return id
+    }
 }
 
 /// The answer to a batch, kept so that a duplicate gets it again.

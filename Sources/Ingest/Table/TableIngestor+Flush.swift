@@ -77,6 +77,7 @@ extension TableIngestor {
     private func ingestMark(_ chunks: [Chunk], expected: UInt64) -> IngestMark {
         var producers: [String: ProducerMark] = [:]
         var keys: [IdempotencyMark] = []
+        var events: [String: WatermarkMark] = [:]
         let nowMs = warehouse.environment.clock.nowMs()
         for chunk in chunks {
             switch chunk.stamp {
@@ -91,15 +92,38 @@ extension TableIngestor {
                     accepted: chunk.answer.accepted, answer: chunk.answer.encode())
             }
         }
+        for chunk in chunks {
+            guard let event = chunk.event, let micros = event.maxMicros else { continue }
+            let id = chunk.stamp.producer
+            let known = events[id]
+            events[id] = WatermarkMark(
+                producer: id, eventMicros: max(micros, known?.eventMicros ?? micros),
+                seenMs: max(event.seenMs, known?.seenMs ?? event.seenMs))
+        }
         return IngestMark(
             expectedPosition: expected, position: chunks.last!.position,
-            producers: producers.values.sorted { $0.producer < $1.producer }, keys: keys)
+            producers: producers.values.sorted { $0.producer < $1.producer }, keys: keys,
+            watermarks: events.values.sorted { $0.producer < $1.producer },
+            watermark: chunks.contains { $0.event != nil } ? watermarks(with: chunks, nowMs: nowMs).table : nil)
+    }
+
+    /// The watermarks once these batches are committed too. Those of batches that are only durable do not count: a
+    /// snapshot must not claim a watermark that rows of the next one will fall behind.
+    private func watermarks(with chunks: [Chunk], nowMs: Int64) -> Watermarks {
+        var marks = state.withLock { $0.committedWatermarks }
+        for chunk in chunks {
+            guard let event = chunk.event else { continue }
+            marks.observe(producer: chunk.stamp.producer, maxEventMicros: event.maxMicros, nowMs: event.seenMs)
+            marks.advance(nowMs: nowMs, policy: event.policy)
+        }
+        return marks
     }
 
     /// The chunks are in the table: lets go of them and tells whoever waits.
     func finish(_ chunks: [Chunk], mark: IngestMark, table: Table, snapshotId: Int64?) {
         let bytes = chunks.reduce(0) { $0 + $1.bytes }
         let now = now
+        let marks = watermarks(with: chunks, nowMs: warehouse.environment.clock.nowMs())
         let ready = state.withLock { state -> [Waiter]? in
             // Dropped meanwhile: `close` has let go of everything.
             guard state.condition != .dropped else { return nil }
@@ -112,6 +136,7 @@ extension TableIngestor {
             state.committedPosition = mark.position
             if let snapshotId { state.committedSnapshotId = snapshotId }
             state.lastCommitNanos = now
+            state.committedWatermarks = marks
             state.ledger.committed(producers: mark.producers, keys: mark.keys)
             let split = state.waiters.partition { $0.position <= mark.position }
             defer { state.waiters.removeSubrange(split...) }

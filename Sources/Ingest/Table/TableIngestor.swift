@@ -34,8 +34,16 @@ final class TableIngestor: Sendable {
         let stamp: ProducerStamp
         let answer: StoredAnswer
         let arrivedNanos: Int64
+        let event: EventMark?
         /// The other tables of the request: all of it is committed in one transaction.
         let partners: [UUID]
+    }
+
+    /// What a batch says about event time.
+    struct EventMark: Sendable {
+        let policy: EventTimePolicy
+        let maxMicros: Int64?
+        let seenMs: Int64
     }
 
     enum Condition: Sendable {
@@ -68,6 +76,9 @@ final class TableIngestor: Sendable {
         var retries: [@Sendable () -> Void] = []
         var policy: (metadata: Int64, policy: IngestPolicy)
         var lastCommitNanos: Int64
+        /// Of everything accepted, which decides what is late.
+        var watermarks: Watermarks
+        var committedWatermarks: Watermarks
     }
 
     struct Waiter {
@@ -99,10 +110,13 @@ final class TableIngestor: Sendable {
         let ledger = try ProducerLedger(committed: warehouse.producers(tableUUID))
         let position = try warehouse.logPosition(tableUUID)
         let now = warehouse.environment.clock.monotonicNanos()
+        let watermarks = Watermarks(
+            marks: try warehouse.watermarks(tableUUID), table: SnapshotSummary.watermarkMicros(of: table.metadata))
         state = Mutex(
             State(
                 table: table, ledger: ledger, committedPosition: position, checkedNanos: now,
-                policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)), lastCommitNanos: now))
+                policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)), lastCommitNanos: now,
+                watermarks: watermarks, committedWatermarks: watermarks))
     }
 
     var now: Int64 { warehouse.environment.clock.monotonicNanos() }
@@ -130,6 +144,17 @@ final class TableIngestor: Sendable {
 
     /// A commit that reaches this position covers all that is acknowledged now; nil when everything is committed.
     var newestUncommitted: UInt64? { state.withLock { $0.chunks.last?.position } }
+
+    /// Event times below this are late now; nil while there is no watermark.
+    func cutoff(_ policy: EventTimePolicy, nowMs: Int64) -> Int64? {
+        state.withLock { state in
+            state.watermarks.advance(nowMs: nowMs, policy: policy)
+            return state.watermarks.cutoff(policy)
+        }
+    }
+
+    /// The table's watermark in microseconds; nil before the first event time.
+    var watermark: Int64? { state.withLock { $0.watermarks.table } }
 
     // MARK: Identity of batches
 
@@ -176,6 +201,10 @@ final class TableIngestor: Sendable {
         let (taken, retries) = state.withLock { state in
             guard state.condition != .dropped else { return (false, state.takeRetries()) }
             state.ledger.durable(chunk.stamp, answer: chunk.answer)
+            if let event = chunk.event {
+                state.watermarks.observe(
+                    producer: chunk.stamp.producer, maxEventMicros: event.maxMicros, nowMs: event.seenMs)
+            }
             state.chunks.append(chunk)
             state.bytes += chunk.bytes
             state.rows += chunk.rows.count
