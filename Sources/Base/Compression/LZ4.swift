@@ -40,6 +40,15 @@ public enum LZ4 {
         guard done else { throw damaged(output.count) }
     }
 
+    /// Decompresses one frame into exactly `output.count` bytes.
+    ///
+    /// Throws `.corrupted` (`bad_lz4`) for damaged data and for any other length.
+    public static func decompressFrame(
+        _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(FirnError) {
+        guard frame(input, into: output) else { throw damaged(output.count) }
+    }
+
     private static func damaged(_ count: Int) -> FirnError {
         FirnError(.corrupted, "bad_lz4", "LZ4 data is damaged, or does not hold \(count) bytes")
     }
