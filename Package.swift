@@ -27,6 +27,7 @@ let modules: [Target] = [
     .target(name: "Storage", dependencies: ["Base"], swiftSettings: settings),
     .target(name: "Avro", dependencies: ["Base", "Columnar"], swiftSettings: settings),
     .target(name: "Parquet", dependencies: ["Base", "Columnar"], swiftSettings: settings),
+    .target(name: "Arrow", dependencies: ["Base", "Columnar"], swiftSettings: settings),
     .target(
         name: "Iceberg", dependencies: ["Base", "Columnar", "Storage", "Avro", "Parquet"], swiftSettings: settings),
     .target(
@@ -36,7 +37,10 @@ let modules: [Target] = [
         name: "Query", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog", "SQLiteKit"],
         swiftSettings: settings),
     .target(
-        name: "Ingest", dependencies: ["CPlatform", "Base", "Columnar", "Storage", "Iceberg", "Catalog"],
+        name: "Ingest",
+        dependencies: [
+            "CPlatform", "Base", "Columnar", "Storage", "Avro", "Parquet", "Arrow", "Iceberg", "Catalog",
+        ],
         swiftSettings: settings),
     .target(
         name: "Maintenance", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog"],
@@ -76,10 +80,17 @@ let testTargets: [Target] = [
     tests("StorageTests", ["Base", "Storage", "TestSupport"]),
     tests("AvroTests", ["Base", "Columnar", "Avro"]),
     tests("ParquetTests", ["Base", "Columnar", "Parquet"]),
+    tests("ArrowTests", ["Base", "Columnar", "Arrow"]),
     tests("IcebergTests", ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg"]),
     tests("CatalogTests", ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit", "Catalog", "TestSupport"]),
     tests("QueryTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
-    tests("IngestTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Ingest", "TestSupport", logging]),
+    tests(
+        "IngestTests",
+        [
+            "Base", "Columnar", "Storage", "Avro", "Parquet", "Arrow", "Iceberg", "Catalog", "Ingest", "TestSupport",
+            logging,
+        ]
+    ),
     tests("MaintenanceTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("ServerTests", ["Base", "Server"]),
     tests("TidyTests", ["Base"]),
@@ -91,7 +102,7 @@ let fuzzTargets: [Target] =
     ? []
     : [
         .executableTarget(
-            name: "Fuzz", dependencies: ["Parquet"], path: "Fuzz",
+            name: "Fuzz", dependencies: ["Parquet", "Arrow"], path: "Fuzz",
             swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
     ]
 

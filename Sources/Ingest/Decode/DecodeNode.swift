@@ -34,6 +34,8 @@ struct DecodeNode {
 
     let precision: Int
     let scale: Int
+    /// Fraction digits of the numbers that a timestamp column takes; -1 when it takes none.
+    var epochScale: Int8 = -1
     /// Bytes of one slot in `base`.
     let width: Int
     /// Bytes that one row takes here and in the children that have a slot for every row.

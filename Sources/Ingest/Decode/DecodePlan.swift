@@ -9,6 +9,7 @@ struct DecodePlan {
         let keyOffset: Int
         let keyCount: Int
         let nameCount: Int
+        var epoch: EpochUnit?
         var firstChild = 0
         var childCount = 0
         /// Names of the children, hashed, when they have names.
@@ -17,8 +18,10 @@ struct DecodePlan {
 
     private(set) var entries: [Entry] = []
     private(set) var keys: [UInt8] = []
+    private let epochUnits: [Int: EpochUnit]
 
-    init(_ schema: Schema) {
+    init(_ schema: Schema, epochUnits: [Int: EpochUnit] = [:]) {
+        self.epochUnits = epochUnits
         entries = [
             Entry(
                 type: .structure(schema.structType), required: true, path: "", keyOffset: 0, keyCount: 0, nameCount: 0)
@@ -49,7 +52,8 @@ struct DecodePlan {
             entries.append(
                 Entry(
                     type: field.type, required: field.required, path: prefix + field.name, keyOffset: keys.count,
-                    keyCount: plain ? name.count + 1 : 0, nameCount: name.count))
+                    keyCount: plain ? name.count + 1 : 0, nameCount: name.count,
+                    epoch: field.type.takesEpoch ? epochUnits[field.id] : nil))
             // Padded, so that a comparison may read sixteen bytes at a time.
             keys += name + [Byte.quote] + [UInt8](repeating: 0, count: 16)
         }
@@ -107,9 +111,11 @@ extension DecodePlan.Entry {
         case .list: (kind, width) = (.list, 4)
         case .map: (kind, width) = (.map, 4)
         }
-        return DecodeNode(
+        var node = DecodeNode(
             kind: kind, required: required, index: Int32(index), key: key, keyCount: keyCount,
             nameCount: nameCount, precision: precision, scale: scale, width: width,
             base: UnsafeMutableRawPointer(mutating: key), text: text)
+        node.epochScale = epoch.map { Int8($0.fractionDigits) } ?? -1
+        return node
     }
 }

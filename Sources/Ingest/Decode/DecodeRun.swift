@@ -8,8 +8,7 @@ struct DecodeRun {
     let paths: [String]
     let types: [DataType]
     let options: DecoderOptions
-    private(set) var rejections: [Rejection] = []
-    private(set) var rejectedCount = 0
+    private(set) var rejections: RejectionList
     private var line = 0
 
     init(parser: RecordParser, paths: [String], types: [DataType], options: DecoderOptions) {
@@ -17,6 +16,7 @@ struct DecodeRun {
         self.paths = paths
         self.types = types
         self.options = options
+        rejections = RejectionList(options)
     }
 
     private var root: UnsafeMutablePointer<DecodeNode> { parser.tree.nodes }
@@ -51,7 +51,7 @@ struct DecodeRun {
                 parser.undo(to: rows)
                 parser.state.pointee.budget = budget
                 p = nextLine(error.at, end)
-                reject(error, begin, min(p, end))
+                try reject(error, begin, min(p, end))
             }
         }
     }
@@ -117,24 +117,39 @@ struct DecodeRun {
             if error.isSyntax || error.reason == .batchSize { throw error }
             parser.state.pointee.budget = budget
             let end = try parser.scan.skipValue(p, depth: 0)
-            reject(error, p, end)
+            do throws(FirnError) { try reject(error, p, end) } catch { throw Fault(.batchSize, p) }
             return end
         }
     }
 
     // MARK: - Rejections
 
-    private mutating func reject(_ fault: Fault, _ begin: Cursor, _ end: Cursor) {
-        rejectedCount += 1
-        guard rejections.count < options.rejectionsReportedMax else { return }
-        let why = FaultMessage(fault: fault, begin: begin, end: end, paths: paths, types: types)
-        rejections.append(Rejection(line: line, column: why.column, code: fault.code, message: why.text))
+    private mutating func reject(_ fault: Fault, _ begin: Cursor, _ end: Cursor) throws(FirnError) {
+        let (line, paths, types) = (line, paths, types)
+        let fits = rejections.add(budget: &parser.state.pointee.budget) {
+            Array(Self.record(begin, end))
+        } because: {
+            let why = FaultMessage(fault: fault, begin: begin, end: end, paths: paths, types: types)
+            return Rejection(line: line, column: why.column, code: fault.code, message: why.text)
+        }
+        guard fits else { throw tooLarge() }
     }
 
-    private func tooLarge() -> FirnError {
+    /// The bytes of a record without its line's end.
+    private static func record(_ begin: Cursor, _ end: Cursor) -> UnsafeBufferPointer<UInt8> {
+        var end = end
+        if end > begin, end[-1] == Byte.newline { end -= 1 }
+        if end > begin, end[-1] == Byte.carriageReturn { end -= 1 }
+        return UnsafeBufferPointer(start: begin, count: end - begin)
+    }
+
+    private func tooLarge() -> FirnError { .batchTooLarge(options.batchBytesMax).adding(["line": String(line)]) }
+}
+
+extension FirnError {
+    static func batchTooLarge(_ bytes: Int) -> FirnError {
         FirnError(
             .limitExceeded, "batch_too_large",
-            "The records of this body take more than \(options.batchBytesMax) bytes as columns. Send fewer at once.",
-            context: ["line": String(line)])
+            "The records of this body take more than \(bytes) bytes as columns. Send fewer at once.")
     }
 }

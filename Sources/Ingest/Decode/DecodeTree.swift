@@ -26,8 +26,8 @@ final class DecodeTree {
 
     var handle: Handle { Handle(nodes: nodes, owner: .passUnretained(self)) }
 
-    init(_ schema: Schema) {
-        let plan = DecodePlan(schema)
+    init(_ schema: Schema, epochUnits: [Int: EpochUnit] = [:]) {
+        let plan = DecodePlan(schema, epochUnits: epochUnits)
         nodeCount = plan.entries.count
         paths = plan.entries.map(\.path)
         types = plan.entries.map(\.type)

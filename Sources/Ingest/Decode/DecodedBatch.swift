@@ -15,11 +15,14 @@ public enum RecordFormat: String, Sendable, CaseIterable {
     case arrow
     /// A Parquet file.
     case parquet
+
+    /// Read as characters: a record can be cut out of the body as it stands.
+    public var isText: Bool { self == .ndjson || self == .json || self == .csv }
 }
 
 /// Why one record did not become a row.
 public struct Rejection: Sendable, Equatable {
-    /// 1-based: the line of an NDJSON body, the position in the array of a JSON body.
+    /// 1-based: the line of an NDJSON or CSV body on which the record begins, its position in a body of another format.
     public let line: Int
     /// Dotted path of the column, nil when the record as a whole is at fault.
     public let column: String?
@@ -40,6 +43,9 @@ public struct RejectedRecord: Sendable, Equatable {
     public let rejection: Rejection
     /// The record as it stood in the body where its format is text; as JSON otherwise.
     public let payload: [UInt8]
+
+    /// What a kept record takes in memory beside its payload, about.
+    static let bytesBeside = 256
 
     public init(rejection: Rejection, payload: [UInt8]) {
         self.rejection = rejection
@@ -83,6 +89,8 @@ public struct DecoderOptions: Sendable {
     public var batchBytesMax: Int
     /// Whether `DecodedBatch.rejected` is filled; their bytes count against `batchBytesMax`.
     public var keepsRejected = false
+    /// Timestamp columns that also take numbers, by field id.
+    public var epochUnits: [Int: EpochUnit] = [:]
 
     public init(
         unknownColumns: UnknownColumns = .reject, recordBytesMax: Int = Limits.recordBytesMax,

@@ -9,8 +9,10 @@ struct Fault: Error {
         case syntax, controlCharacter, escape, loneSurrogate, encoding, depth, numberLength, number, trailing
         // The JSON does not fit the table.
         case notAnObject, duplicateKey, unknownColumn, missing, null, kind, fraction, range, scale
-        case date, time, timestamp, offsetMissing, offsetPresent, precision, numericTime
+        case date, time, timestamp, offsetMissing, offsetPresent, precision, epochPrecision, numericTime
         case uuid, base64, length, mapKey, recordSize
+        // The text is not CSV.
+        case csvQuote, csvFields
         // The whole body is refused.
         case batchSize
         // No schema can be inferred.
@@ -48,11 +50,12 @@ struct Fault: Error {
         case .scale: RejectionCode.decimalScale
         case .date: RejectionCode.invalidDate
         case .time: RejectionCode.invalidTime
-        case .timestamp, .offsetMissing, .offsetPresent, .precision: RejectionCode.invalidTimestamp
+        case .timestamp, .offsetMissing, .offsetPresent, .precision, .epochPrecision: RejectionCode.invalidTimestamp
         case .uuid: RejectionCode.invalidUUID
         case .base64: RejectionCode.invalidBase64
         case .length: RejectionCode.wrongLength
         case .recordSize: RejectionCode.recordTooLarge
+        case .csvQuote, .csvFields: RejectionCode.malformedCSV
         case .batchSize: "batch_too_large"
         case .nameLength: "bad_name"
         case .fieldCount: "too_many_columns"

@@ -21,7 +21,7 @@ struct FaultMessage {
     var text: String {
         switch fault.reason {
         case .missing, .null, .unknownColumn, .duplicateKey, .notAnObject, .recordSize, .batchSize, .nameLength,
-            .fieldCount:
+            .fieldCount, .csvQuote, .csvFields:
             record
         case .syntax, .controlCharacter, .escape, .loneSurrogate, .encoding, .depth, .numberLength, .number,
             .trailing:
@@ -59,6 +59,8 @@ struct FaultMessage {
         case .unknownColumn: "the table has no column '\(column ?? "")'"
         case .duplicateKey: "duplicate key '\(column ?? "")'"
         case .notAnObject: "a record must be a JSON object, not \(excerpt)"
+        case .csvQuote: "a quote or line end stands where CSV has none; quote the field and double its quotes"
+        case .csvFields: "the record has another number of fields than the header"
         case .recordSize: "the record is larger than the bound for one record"
         case .nameLength: "a field's name must have 1 to \(Limits.nameBytesMax) bytes"
         case .fieldCount: "an object has more than \(Limits.columnsMax) fields"
@@ -79,6 +81,7 @@ struct FaultMessage {
         case .offsetMissing: return expected + "; an offset is required: Z, or +HH:MM"
         case .offsetPresent: return expected + "; a timestamp without zone takes no offset"
         case .precision: return expected + "; at most six fraction digits are kept"
+        case .epochPrecision: return expected + ", which is finer than a microsecond"
         case .numericTime:
             let write = type == .date ? "YYYY-MM-DD" : type == .time ? "HH:MM:SS" : layout(type)
             return expected + "; numbers are ambiguous here, write \"\(write)\""

@@ -198,7 +198,8 @@ struct InferenceWalk {
         return buffer.array
     }
 
-    private static func classify(_ text: [UInt8]) -> InferredType {
+    /// What text may be beside a string.
+    static func classify(_ text: [UInt8]) -> InferredType {
         guard (10...64).contains(text.count) else { return .string }
         let padded = text + [UInt8](repeating: 0, count: 64)
         var state = RecordParser.State(scratch: ByteSink(Buffer<UInt8>(), capacity: 0))

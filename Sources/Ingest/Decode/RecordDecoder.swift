@@ -2,7 +2,7 @@ import Base
 import CPlatform
 import Columnar
 
-/// Turns JSON records into the columns of a schema: one strict pass, no tree in between, no allocation per value.
+/// Turns JSON records, and those of CSV, into the columns of a schema: one strict pass, no tree in between, no allocation per value.
 ///
 /// 1. The body is scanned where it lies; only what stands in its last 64 bytes is copied behind a padding, so that
 ///    wide loads never leave the memory.
@@ -26,6 +26,7 @@ import Columnar
 /// | date, time | `"YYYY-MM-DD"`, `"HH:MM:SS[.ffffff]"` |
 /// | timestamp | `"YYYY-MM-DDTHH:MM:SS[.ffffff]"`, or a space for the T; no offset |
 /// | timestamptz | the same with `Z`, `±HH:MM`, `±HHMM` or `±HH` |
+/// | both, given an epoch unit | also a number of seconds, milliseconds or microseconds |
 /// | string | a string |
 /// | uuid | `"8-4-4-4-12"` hexadecimal digits |
 /// | binary, fixed | padded base64 of the standard alphabet |
@@ -42,19 +43,30 @@ public final class RecordDecoder: @unchecked Sendable {
 
     /// Throws `.unsupported` (`unsupported_type`) for a column in nanoseconds.
     public init(schema: Schema, options: DecoderOptions = DecoderOptions()) throws(FirnError) {
+        try Self.checkTypes(schema)
+        self.schema = schema
+        self.options = options
+        tree = DecodeTree(schema, epochUnits: options.epochUnits)
+        state = .allocate(capacity: 1)
+        state.initialize(to: RecordParser.State(scratch: ByteSink(scratch, capacity: 256)))
+        state.pointee.ignoreUnknown = options.unknownColumns == .ignore
+        touched = .allocate(capacity: schema.fields.count + 1)
+    }
+
+    static func checkTypes(_ schema: Schema) throws(FirnError) {
         if let field = schema.allFields.first(where: { $0.field.type.isNanoseconds }) {
             throw FirnError(
                 .unsupported, "unsupported_type",
                 "records cannot be read into the \(field.field.type) column \(field.path)",
                 context: ["column": field.path])
         }
-        self.schema = schema
-        self.options = options
-        tree = DecodeTree(schema)
-        state = .allocate(capacity: 1)
-        state.initialize(to: RecordParser.State(scratch: ByteSink(scratch, capacity: 256)))
-        state.pointee.ignoreUnknown = options.unknownColumns == .ignore
-        touched = .allocate(capacity: schema.fields.count + 1)
+    }
+
+    static func bodyTooLarge(_ bytes: Int) -> FirnError {
+        FirnError(
+            .limitExceeded, "body_too_large",
+            "The body has \(bytes) bytes; at most \(DecodeLimits.bodyBytesMax) can be decoded at once. Send it in parts."
+        )
     }
 
     deinit {
@@ -76,20 +88,15 @@ public final class RecordDecoder: @unchecked Sendable {
 
     /// Decodes a whole body, which must not change meanwhile.
     public func decode(_ body: UnsafeRawBufferPointer, format: RecordFormat) throws(FirnError) -> DecodedBatch {
-        guard body.count <= DecodeLimits.bodyBytesMax else {
-            throw FirnError(
-                .limitExceeded, "body_too_large",
-                "The body has \(body.count) bytes; at most \(DecodeLimits.bodyBytesMax) can be decoded at once. "
-                    + "Send it in parts.")
-        }
+        precondition(format.isText, "no text format")
+        guard body.count <= DecodeLimits.bodyBytesMax else { throw Self.bodyTooLarge(body.count) }
         tree.begin(rows: estimatedRows(body))
         state.pointee.budget = options.batchBytesMax
-        var run = DecodeRun(
-            parser: RecordParser(
-                tree: tree.handle, state: state, touched: touched, scan: JSONScan(multiline: format == .json)),
-            paths: tree.paths, types: tree.types, options: options)
+        let parser = RecordParser(
+            tree: tree.handle, state: state, touched: touched, scan: JSONScan(multiline: format != .ndjson))
+        let rejections: RejectionList
         do throws(FirnError) {
-            if format == .ndjson { try lines(body, &run) } else { try whole(body, &run) }
+            rejections = try format == .csv ? records(body, parser) : texts(body, parser, format)
         } catch {
             tree.abandon()
             shrinkScratch()
@@ -99,7 +106,27 @@ public final class RecordDecoder: @unchecked Sendable {
         if rows > 0 { bytesPerRow = max(1, body.count / rows) }
         let batch = RecordBatch(schema: schema, columns: tree.finish(), rowCount: rows)
         shrinkScratch()
-        return DecodedBatch(batch: batch, rejections: run.rejections, rejectedCount: run.rejectedCount)
+        return DecodedBatch(
+            batch: batch, rejections: rejections.rejections, rejectedCount: rejections.count,
+            rejected: rejections.rejected)
+    }
+
+    private func texts(
+        _ body: UnsafeRawBufferPointer, _ parser: RecordParser, _ format: RecordFormat
+    ) throws(FirnError) -> RejectionList {
+        var run = DecodeRun(parser: parser, paths: tree.paths, types: tree.types, options: options)
+        if format == .ndjson { try lines(body, &run) } else { try whole(body, &run) }
+        return run.rejections
+    }
+
+    private func records(_ body: UnsafeRawBufferPointer, _ parser: RecordParser) throws(FirnError) -> RejectionList {
+        let text = padded(body)
+        var run = CSVRun(
+            parser: parser, schema: schema, paths: tree.paths, types: tree.types, options: options,
+            end: UnsafePointer(text.pointer) + text.count)
+        try run.records(UnsafePointer(text.pointer))
+        withExtendedLifetime(text) {}
+        return run.rejections
     }
 
     private func lines(_ body: UnsafeRawBufferPointer, _ run: inout DecodeRun) throws(FirnError) {

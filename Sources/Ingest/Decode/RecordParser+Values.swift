@@ -114,7 +114,7 @@ extension RecordParser {
     }
 
     /// JSON has no spelling for these, so they are strings.
-    private static func notFinite(_ text: UnsafeBufferPointer<UInt8>) -> Double? {
+    static func notFinite(_ text: UnsafeBufferPointer<UInt8>) -> Double? {
         if text.elementsEqual("NaN".utf8) { return .nan }
         if text.elementsEqual("Infinity".utf8) { return .infinity }
         if text.elementsEqual("-Infinity".utf8) { return -.infinity }
@@ -122,7 +122,7 @@ extension RecordParser {
     }
 
     /// Stores a number as the next row of a numeric column.
-    private func convert(_ token: NumberToken, _ own: UnsafeMutablePointer<DecodeNode>) throws(Fault) {
+    func convert(_ token: NumberToken, _ own: UnsafeMutablePointer<DecodeNode>) throws(Fault) {
         let index = own.pointee.index
         switch own.pointee.kind {
         case .int:
@@ -147,8 +147,24 @@ extension RecordParser {
             case .fraction: throw Fault(.scale, token.start, node: index)
             case .range: throw Fault(.range, token.start, node: index)
             }
-        case .date, .time, .timestamp, .timestamptz: throw Fault(.numericTime, token.start, node: index)
+        case .timestamp, .timestamptz: own.pointee.put(try epoch(token, own), tree)
+        case .date, .time: throw Fault(.numericTime, token.start, node: index)
         default: throw Fault(.kind, token.start, node: index)
+        }
+    }
+
+    /// Microseconds from a number in the unit that the column's property names, exactly.
+    private func epoch(_ token: NumberToken, _ own: UnsafeMutablePointer<DecodeNode>) throws(Fault) -> Int64 {
+        let index = own.pointee.index
+        guard own.pointee.epochScale >= 0 else { throw Fault(.numericTime, token.start, node: index) }
+        switch NumberText.exact(token, precision: 19, scale: Int(own.pointee.epochScale)) {
+        case .value(let value):
+            guard let micros = Int64(exactly: value), EpochUnit.microsecondsRange.contains(micros) else {
+                throw Fault(.range, token.start, node: index)
+            }
+            return micros
+        case .fraction: throw Fault(.epochPrecision, token.start, node: index)
+        case .range: throw Fault(.range, token.start, node: index)
         }
     }
 

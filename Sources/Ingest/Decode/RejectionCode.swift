@@ -37,6 +37,11 @@ public enum RejectionCode {
     public static let invalidBase64 = "invalid_base64"
     /// The bytes of a `fixed(n)` value are not n.
     public static let wrongLength = "wrong_length"
+    /// A CSV record breaks RFC 4180, or has another number of fields than the header.
+    /// https://www.rfc-editor.org/rfc/rfc4180
+    public static let malformedCSV = "malformed_csv"
+    /// A number of a binary format that the column's type could only hold rounded.
+    public static let inexact = "inexact"
 
     /// The record's event time is behind the watermark, by more than the table allows.
     public static let lateRecord = "late_record"
@@ -45,6 +50,6 @@ public enum RejectionCode {
     public static let all = [
         malformedJSON, invalidUTF8, recordTooLarge, nestingTooDeep, numberTooLong, duplicateKey, unknownColumn,
         missingRequired, wrongType, outOfRange, decimalScale, invalidDate, invalidTime, invalidTimestamp, invalidUUID,
-        invalidBase64, wrongLength, lateRecord,
+        invalidBase64, wrongLength, malformedCSV, inexact, lateRecord,
     ]
 }

@@ -1,9 +1,10 @@
 import Base
 import Columnar
 
-/// Proposes a schema from the first records of a body.
+/// Proposes a schema from the first records of a body, or from the schema that the body itself has.
 ///
-/// Every field is optional, in order of first appearance. What a field is:
+/// Every field is optional, in order of first appearance. Avro, Arrow and Parquet state their types, of which only
+/// nanoseconds become microseconds. In JSON, and in CSV by its text, a field is:
 ///
 /// | seen | type |
 /// |---|---|
@@ -17,13 +18,63 @@ import Columnar
 /// | arrays | list; one always empty: list<string> |
 /// | nothing but null | string |
 ///
-/// A field that is now a number, now a string, and any other mixture that no column holds, is refused by name.
+/// A field that is now a number, now a string, and any other mixture that no column holds, is refused by name; in CSV
+/// it is a string.
 public enum SchemaInference {
     /// Infers from at most `DecodeLimits.inferenceRecordsMax` records and `inferenceBytesMax` bytes. A record cut off
     /// by that bound is not looked at.
-    /// - Throws: `.invalidInput` with `malformed_json` and its kin, `conflicting_types` or `nothing_to_infer`;
-    ///   `.limitExceeded` `too_many_columns`.
+    /// - Throws: `.invalidInput` with `malformed_json` and its kin, `malformed_csv`, `malformed_body`,
+    ///   `conflicting_types` or `nothing_to_infer`; `.limitExceeded` `too_many_columns`; `.unsupported` for a type that
+    ///   no column can hold.
     public static func infer(_ body: [UInt8], format: RecordFormat) throws(FirnError) -> Schema {
+        let fields: [Field]
+        switch format {
+        case .ndjson, .json: fields = try texts(body, format)
+        case .csv: fields = try CSVInference.fields(body)
+        case .avro: fields = try AvroSource(body, bytesMax: DecodeLimits.batchBytesMax).schema.fields
+        case .parquet: fields = try ParquetSource(body).schema.fields
+        case .arrow:
+            let result = body.withUnsafeBytes { bytes in
+                Result { () throws(FirnError) in
+                    try ArrowSource(bytes, bytesMax: DecodeLimits.batchBytesMax).schema.fields
+                }
+            }
+            fields = try result.get()
+        }
+        guard !fields.isEmpty else {
+            throw FirnError(
+                .invalidInput, "nothing_to_infer", "The body has no record with a field to infer a schema from.")
+        }
+        let schema = Schema(fields: fields.map(optional)).numbered()
+        guard schema.allFields.count <= Limits.columnsMax else {
+            throw FirnError(
+                .limitExceeded, "too_many_columns", "The records have more than \(Limits.columnsMax) fields.")
+        }
+        return schema
+    }
+
+    /// The field, and all within, without demands: the records to come may be poorer than the first.
+    private static func optional(_ field: Field) -> Field {
+        Field(id: field.id, name: field.name, required: false, type: optional(field.type))
+    }
+
+    private static func optional(_ type: DataType) -> DataType {
+        switch type {
+        case .structure(let type): return .structure(StructType(fields: type.fields.map(optional)))
+        case .list(var type):
+            type.element = optional(type.element)
+            type.elementRequired = false
+            return .list(type)
+        case .map(var type):
+            type.key = optional(type.key)
+            type.value = optional(type.value)
+            type.valueRequired = false
+            return .map(type)
+        default: return type.microseconds
+        }
+    }
+
+    private static func texts(_ body: [UInt8], _ format: RecordFormat) throws(FirnError) -> [Field] {
         let text = body.prefix(DecodeLimits.inferenceBytesMax)
         let isCut = text.count < body.count
         let padded = Array(text) + [UInt8](repeating: 0, count: 64)
@@ -35,16 +86,8 @@ public enum SchemaInference {
                 return try walk.run(format)
             }
         }
-        guard case .structure(let members) = try result.get(), !members.order.isEmpty else {
-            throw FirnError(
-                .invalidInput, "nothing_to_infer", "The body has no record with a field to infer a schema from.")
-        }
-        let schema = Schema(fields: members.fields).numbered()
-        guard schema.allFields.count <= Limits.columnsMax else {
-            throw FirnError(
-                .limitExceeded, "too_many_columns", "The records have more than \(Limits.columnsMax) fields.")
-        }
-        return schema
+        guard case .structure(let members) = try result.get() else { return [] }
+        return members.fields
     }
 }
 
