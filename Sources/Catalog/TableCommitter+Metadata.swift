@@ -1,4 +1,5 @@
 import Base
+import Columnar
 import Iceberg
 import SQLiteKit
 import Storage
@@ -40,11 +41,15 @@ extension TableCommitter {
 
     /// Sets and removes table properties. Reserved names and folders outside the warehouse are refused with
     /// `.invalidInput` (`bad_property`).
-    public func setProperties(_ set: [String: String], remove: Set<String> = []) throws -> CommitResult {
+    public func setProperties(
+        _ set: [String: String], remove: Set<String> = [],
+        check: ([String: String], Schema) throws -> Void = { _, _ in }
+    ) throws -> CommitResult {
         try PropertyRules.check(set, directory: core.directory)
         return try update { metadata in
             var metadata = metadata
             try metadata.setProperties(set, removing: remove.sorted())
+            try check(metadata.properties, metadata.currentSchema)
             return metadata
         }
     }

@@ -1,4 +1,5 @@
 import Base
+import Columnar
 import SQLiteKit
 
 extension Warehouse {
@@ -22,7 +23,12 @@ extension Warehouse {
     }
 
     /// Sets and removes properties of a table; throws as `TableCommitter.setProperties`.
-    public func updateProperties(_ id: TableIdentifier, set: [String: String], remove: [String]) throws {
-        _ = try committer(for: id).setProperties(set, remove: Set(remove))
+    ///
+    /// - Parameter check: what else must hold of all properties together, with the current schema.
+    public func updateProperties(
+        _ id: TableIdentifier, set: [String: String], remove: [String],
+        check: ([String: String], Schema) throws -> Void
+    ) throws {
+        _ = try committer(for: id).setProperties(set, remove: Set(remove), check: check)
     }
 }

@@ -19,11 +19,30 @@ extension Warehouse {
         try core.database.read { try MarkStore.keys(table, in: $0) }
     }
 
-    /// Forgets idempotency keys of all tables created before a time; answers how many.
+    /// Forgets the idempotency keys that are older than their table's window; answers how many. A key of a table that
+    /// cannot be loaded stays.
+    ///
+    /// - Parameter windowMs: how long the keys of a table are kept; nil for a table that is gone.
     @discardableResult
-    public func forgetKeys(olderThanMs: Int64) throws -> Int {
-        try core.database.write {
-            try $0.run("DELETE FROM firn_idempotency_keys WHERE created_ms < ?", [.integer(olderThanMs)])
+    public func forgetKeys(_ windowMs: (Table?) -> Int64) throws -> Int {
+        let owners = try core.database.read { database in
+            try database.query("SELECT DISTINCT table_uuid FROM firn_idempotency_keys").compactMap { $0[0].textValue }
+        }
+        guard !owners.isEmpty else { return 0 }
+        var tables: [String: Table] = [:]
+        for id in try listTables() {
+            let table = try loadTable(id)
+            tables[table.metadata.tableUUID.description] = table
+        }
+        let now = core.nowMs
+        let oldest = owners.map { (uuid: $0, ms: now - windowMs(tables[$0])) }
+        return try core.database.write { database in
+            try oldest.reduce(0) { sum, owner in
+                sum
+                    + (try database.run(
+                        "DELETE FROM firn_idempotency_keys WHERE table_uuid = ? AND created_ms < ?",
+                        [.text(owner.uuid), .integer(owner.ms)]))
+            }
         }
     }
 

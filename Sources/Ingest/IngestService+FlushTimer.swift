@@ -36,10 +36,11 @@ extension IngestService {
 
     /// Idempotency keys older than their window are of no use any more.
     private func forgetKeys() {
-        let oldest = warehouse.environment.clock.nowMs() - options.idempotencyWindowMs
         flushPool.submit { [self] in
             do {
-                try warehouse.forgetKeys(olderThanMs: oldest)
+                try warehouse.forgetKeys { table in
+                    IngestPolicy.keyWindowMs(table?.metadata.properties ?? [:]) ?? options.idempotencyWindowMs
+                }
             } catch {
                 logger.warning("old idempotency keys could not be removed", metadata: ["error": "\(error)"])
             }

@@ -28,25 +28,29 @@ struct Landing: Sendable {
         if let memoryBytesMax { options.batchBytesMax = min(options.batchBytesMax, memoryBytesMax) }
         options.keepsRejected = settings.deadLetters != nil
         let decoded: DecodedBatch
-        if let decoders, format == .ndjson || format == .json {
+        if let decoders, format.isText {
             decoded = try decoders.decode(
                 body, format: format, schema: schema, settings: settings.decode, options: options)
         } else {
             decoded = try decode(body, format: format, schema: schema, settings: settings.decode, options: options)
         }
-        rejections = decoded.rejections
         guard let policy = settings.eventTime, decoded.batch.rowCount > 0 else {
             batch = decoded.batch
             deadLetters = decoded.rejected
+            rejections = decoded.rejections
             rejectedCount = decoded.rejectedCount
             (lateCount, maxEventMicros) = (0, nil)
             return
         }
         let outcome = policy.apply(decoded.batch, cutoff: settings.cutoff, nowMs: nowMs)
-        let late =
-            policy.late == .deadLetter ? Self.letters(outcome.late, of: decoded.batch, cutoff: settings.cutoff) : []
+        var late: [RejectedRecord] = []
+        if policy.late == .deadLetter, !outcome.late.isEmpty {
+            late = LateRecords(body: body, format: format, decoded: decoded).letters(
+                outcome.late, cutoff: settings.cutoff)
+        }
         batch = outcome.kept
         deadLetters = decoded.rejected + late
+        rejections = Array((decoded.rejections + late.map(\.rejection)).prefix(options.rejectionsReportedMax))
         rejectedCount = decoded.rejectedCount + late.count
         lateCount = outcome.late.count
         maxEventMicros = outcome.maxEventMicros
@@ -54,18 +58,49 @@ struct Landing: Sendable {
 
     /// Records that neither the table nor its dead letters take.
     var refusedCount: Int { rejectedCount - deadLetters.count }
+}
 
-    /// Late rows as dead letters: their bytes are gone, so they are written out again.
-    private static func letters(_ rows: [Int], of batch: RecordBatch, cutoff: Int64?) -> [RejectedRecord] {
+/// Finds the records again that late rows came from.
+private struct LateRecords {
+    let body: [UInt8]
+    let format: RecordFormat
+    let decoded: DecodedBatch
+
+    /// - Parameter rows: of the decoded batch, rising.
+    func letters(_ rows: [Int], cutoff: Int64?) -> [RejectedRecord] {
         let limit = cutoff.map { CivilTime.formatTimestamp(micros: $0, utc: true) } ?? "the watermark"
-        return rows.map { row in
+        let lines = acceptedLines
+        let isText = format == .ndjson || format == .json
+        let texts = isText ? RecordSlices.take(rows.map { lines[$0] }, of: body, format: format) : []
+        return rows.enumerated().map { index, row in
             var payload: [UInt8] = []
-            batch.appendJSON(row: row, into: &payload)
+            if isText { payload = texts[index] } else { decoded.batch.appendJSON(row: row, into: &payload) }
             return RejectedRecord(
                 rejection: Rejection(
-                    line: row + 1, column: nil, code: RejectionCode.lateRecord,
+                    line: lines[row], column: nil, code: RejectionCode.lateRecord,
                     message: "The event time is before \(limit)."),
                 payload: payload)
         }
+    }
+
+    /// The number that a rejection would give the record of each row.
+    private var acceptedLines: [Int] {
+        let rejected = Set(decoded.rejected.map(\.rejection.line))
+        guard format == .ndjson else {
+            return (1...decoded.batch.rowCount + rejected.count).filter { !rejected.contains($0) }
+        }
+        var lines: [Int] = []
+        var isBlank = true
+        var line = 1
+        for byte in body + [Byte.newline] {
+            if byte == Byte.newline {
+                if !isBlank, !rejected.contains(line) { lines.append(line) }
+                line += 1
+                isBlank = true
+            } else if byte > Byte.space {
+                isBlank = false
+            }
+        }
+        return lines
     }
 }

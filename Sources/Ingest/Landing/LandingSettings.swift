@@ -1,29 +1,5 @@
 import Base
-import Catalog
 import Columnar
-import Iceberg
-
-/// How a table takes records, as its properties say. Read once for every version of its metadata.
-struct IngestPolicy: Sendable, Equatable {
-    let decode: DecodeSettings
-    let schema: SchemaPolicy
-    let eventTime: EventTimePolicy?
-    /// Whether refused records are kept in the table's dead letters.
-    let keepsDeadLetters: Bool
-
-    /// `true`: records that the table cannot take go to `<table>$dead_letters` and are acknowledged. Implied by the
-    /// schema policy `propose` and by `firn.event-time.late=dead-letter`.
-    static let deadLettersProperty = "firn.dead-letters.enabled"
-
-    init(_ metadata: TableMetadata) {
-        let properties = metadata.properties
-        decode = DecodeSettings(properties: properties, schema: metadata.currentSchema)
-        schema = SchemaPolicy(properties: properties)
-        eventTime = EventTimePolicy(properties: properties, schema: metadata.currentSchema)
-        keepsDeadLetters =
-            properties[Self.deadLettersProperty] == "true" || schema == .propose || eventTime?.late == .deadLetter
-    }
-}
 
 /// Everything beside body, format and schema that decides where the records of a body go. Logged with the body, so
 /// that a replay decides the same, whatever the table's properties are by then.

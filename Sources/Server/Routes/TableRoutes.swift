@@ -75,6 +75,7 @@ struct TableRoutes {
 
     private func create(_ json: JSONValue) throws -> Response {
         let definition = try TableDefinition(json: json)
+        try IngestPolicy.check(definition.properties, schema: definition.schema)
         let table = try warehouse.createTable(
             definition, ifNotExists: json["if-not-exists"]?.boolValue ?? false)
         return JSONResponse.make(TableSummary(table).json, status: .created)
@@ -90,7 +91,9 @@ struct TableRoutes {
                 .invalidInput, "nothing_to_do",
                 "send \"set-properties\", \"remove-properties\" or \"rename-to\"")
         }
-        if !set.isEmpty || !remove.isEmpty { try warehouse.updateProperties(identifier, set: set, remove: remove) }
+        if !set.isEmpty || !remove.isEmpty {
+            try warehouse.updateProperties(identifier, set: set, remove: remove, check: IngestPolicy.check)
+        }
         if let target = json["rename-to"]?.stringValue {
             let renamed = try TableIdentifier(parsing: target)
             try warehouse.renameTable(identifier, to: renamed)

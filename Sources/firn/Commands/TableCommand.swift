@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Catalog
+import Ingest
 import Iceberg
 import Query
 
@@ -37,6 +38,7 @@ struct TableCommand: ParsableCommand {
                 identifier: TableIdentifier(parsing: table), schema: schema, partition: partition, sort: sort,
                 identifierColumns: (identifier ?? "").split(separator: ",").map { $0.filter { $0 != " " } },
                 properties: try Self.pairs(properties))
+            try IngestPolicy.check(definition.properties, schema: definition.schema)
             let warehouse = try location.open(create: true)
             let created = try warehouse.createTable(definition, ifNotExists: ifNotExists)
             Console.out("created \(created.identifier) at \(created.metadata.location)\n")
@@ -102,7 +104,8 @@ struct TableCommand: ParsableCommand {
 
         func run() throws {
             let identifier = try TableIdentifier(parsing: table)
-            try location.open().updateProperties(identifier, set: try Create.pairs(set), remove: remove)
+            try location.open().updateProperties(
+                identifier, set: try Create.pairs(set), remove: remove, check: IngestPolicy.check)
             Console.out("altered \(identifier)\n")
         }
     }
