@@ -171,7 +171,13 @@ final class Intake: Sendable {
                 .unsupported, "format_version",
                 "tables of format version \(metadata.formatVersion) can only be read; records go into version 2")
         }
-        let decoded = try land(part, ingestor, metadata, policy)
+        let decoded: Decoded
+        do {
+            decoded = try land(part, ingestor, metadata, policy)
+        } catch let error where policy.schema != .strict && part.format.hasColumns {
+            guard let evolved = try service.evolve(ingestor, part, metadata, policy, refused: 1) else { throw error }
+            return try land(part, ingestor, evolved, IngestPolicy(evolved))
+        }
         guard decoded.landing.rejectedCount > decoded.landing.lateCount, policy.schema != .strict,
             let evolved = try service.evolve(ingestor, part, metadata, policy, refused: decoded.landing.rejectedCount)
         else { return decoded }

@@ -16,6 +16,9 @@ public enum RecordFormat: String, Sendable, CaseIterable {
     /// A Parquet file.
     case parquet
 
+    /// A body names its columns once, before its records, so that one that does not fit refuses the whole body.
+    var hasColumns: Bool { self != .ndjson && self != .json }
+
     /// Read as characters: a record can be cut out of the body as it stands.
     public var isText: Bool { self == .ndjson || self == .json || self == .csv }
 }

@@ -22,7 +22,11 @@ extension IngestService {
         let schema = metadata.currentSchema
         let change: SchemaChange?
         do {
-            change = try SchemaPlanner.plan(part.body, format: part.format, schema: schema, settings: policy.decode)
+            change =
+                part.format.hasColumns
+                ? SchemaPlanner.plan(
+                    inferred: try SchemaInference.infer(part.body, format: part.format), current: schema)
+                : try SchemaPlanner.plan(part.body, format: part.format, schema: schema, settings: policy.decode)
         } catch {
             // The records stay refused, with their own reasons.
             logger.info(
