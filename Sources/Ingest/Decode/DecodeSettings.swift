@@ -55,7 +55,7 @@ public struct DecodeSettings: Sendable, Equatable {
         return String(key.dropFirst(prefix.count).dropLast(suffix.count))
     }
 
-    /// Throws `.invalidInput` (`invalid_property`) for a property of this kind that has no such value, or that names
+    /// Throws `.invalidInput` (`bad_property`) for a property of this kind that has no such value, or that names
     /// no timestamp column of the schema.
     public static func check(properties: [String: String], schema: Schema) throws(FirnError) {
         for (key, value) in properties.sorted(by: { $0.key < $1.key }) {
@@ -76,7 +76,7 @@ public struct DecodeSettings: Sendable, Equatable {
 
     private static func invalid(_ key: String, _ value: String, _ why: String) -> FirnError {
         FirnError(
-            .invalidInput, "invalid_property", "The property \(key) cannot be \"\(value)\": \(why).",
+            .invalidInput, "bad_property", "The property \(key) cannot be \"\(value)\": \(why).",
             context: ["property": key])
     }
 
