@@ -55,7 +55,7 @@ extension RecordParser {
     }
 
     /// An integer of up to 18 digits without fraction or exponent; nil for anything else.
-    @inline(__always) private func integer(_ start: Cursor) -> (value: Int64, end: Cursor)? {
+    @inline(__always) func integer(_ start: Cursor) -> (value: Int64, end: Cursor)? {
         let negative = start.pointee == Byte.minus
         let first = negative ? start + 1 : start
         var value: UInt64 = 0

@@ -73,10 +73,16 @@ struct RecordRoutes {
         case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
             return .ndjson
         case "application/json": return .json
+        case "text/csv": return .csv
+        case "application/vnd.apache.avro", "application/avro", "avro/binary": return .avro
+        case "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file": return .arrow
+        case "application/vnd.apache.parquet", "application/x-parquet": return .parquet
         default:
             throw FirnError(
                 .invalidInput, "unsupported_media_type",
-                "Content-Type \"\(type)\" is not understood; send application/x-ndjson or application/json")
+                "Content-Type \"\(type)\" is not understood; send application/x-ndjson, application/json, text/csv, "
+                    + "application/vnd.apache.avro, application/vnd.apache.arrow.stream or "
+                    + "application/vnd.apache.parquet")
         }
     }
 

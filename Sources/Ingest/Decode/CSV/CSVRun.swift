@@ -19,7 +19,7 @@ struct CSVRun {
     private(set) var rejections: RejectionList
     private(set) var header: [[UInt8]] = []
     /// Node of every place in a record; -1 for one that no column takes.
-    private var places: [Int32] = []
+    private let places = Buffer<Int32>()
     /// Columns that the header does not name.
     private var absent: [Int32] = []
     private var line = 1
@@ -124,18 +124,27 @@ struct CSVRun {
         do throws(Fault) {
             try parser.spend(root.pointee.rowBytes, p)
         } catch { throw tooLarge() }
+        let (scan, places, count) = (scan, places.pointer, places.count)
+        var index = 0
         while true {
             guard let field = scan.field(p) else {
                 throw refused(RejectionCode.malformedCSV, "The quotes of a field of this record are never closed.")
             }
             if field.isQuoted { record.hasQuotes = true }
-            if record.fault == nil, record.fields < places.count { store(field, &record) }
-            record.fields += 1
+            if index < count, record.fault == nil, places[index] >= 0 {
+                do throws(Fault) {
+                    try store(field, parser.node(places[index]), places[index])
+                } catch {
+                    note(error, field, places[index], &record)
+                }
+            }
+            index &+= 1
             p = field.next
             if p < scan.end, p.pointee == Byte.comma {
                 p += 1
                 continue
             }
+            record.fields = index
             let end = scan.lineEnd(p)
             if end == 0, p < scan.end {
                 record.fault = Fault(.csvQuote, p)
@@ -165,28 +174,28 @@ struct CSVRun {
 
     // MARK: - Fields
 
-    @inline(__always) private func store(_ field: CSVField, _ record: inout Record) {
-        let place = places[record.fields]
-        guard place >= 0 else { return }
-        let node = parser.node(place)
-        do throws(Fault) {
-            if field.count == 0, !field.isQuoted {
-                guard !node.pointee.required else { throw Fault(.null, field.start, node: place) }
-                parser.tree.putNull(place)
-            } else if node.pointee.kind == .string {
-                try CSVText.store(field, node, parser.tree)
-            } else if field.hasDoubled || !node.pointee.kind.isPrimitive {
-                try convertCopy(field, node)
-            } else {
-                try CSVText.convert(field.bytes, node, parser, at: field.shown)
-            }
-        } catch {
-            record.fault = error
-            record.node = place
-            record.shown = (field.shown, field.isQuoted ? field.next : field.end)
-            if error.at < field.shown || error.at > field.next {
-                record.shown = (UnsafePointer(scratch.pointer), UnsafePointer(scratch.pointer) + scratch.count)
-            }
+    @inline(__always)
+    private func store(
+        _ field: CSVField, _ node: UnsafeMutablePointer<DecodeNode>, _ place: Int32
+    ) throws(Fault) {
+        if field.count == 0, !field.isQuoted {
+            guard !node.pointee.required else { throw Fault(.null, field.start, node: place) }
+            parser.tree.putNull(place)
+        } else if node.pointee.kind == .string {
+            try CSVText.store(field, node, parser.tree)
+        } else if field.hasDoubled || !node.pointee.kind.isPrimitive {
+            try convertCopy(field, node)
+        } else {
+            try CSVText.convert(field.bytes, node, parser, at: field.shown)
+        }
+    }
+
+    @inline(never) private func note(_ fault: Fault, _ field: CSVField, _ place: Int32, _ record: inout Record) {
+        record.fault = fault
+        record.node = place
+        record.shown = (field.shown, field.isQuoted ? field.next : field.end)
+        if fault.at < field.shown || fault.at > field.next {
+            record.shown = (UnsafePointer(scratch.pointer), UnsafePointer(scratch.pointer) + scratch.count)
         }
     }
 
@@ -210,7 +219,7 @@ struct CSVRun {
     private mutating func reject(
         _ fault: Fault, _ record: Record, _ begin: Cursor, _ end: Cursor
     ) throws(FirnError) {
-        let payload = CSVPayload(header: header, places: places, nodes: root, scan: scan)
+        let payload = CSVPayload(header: header, places: places.array, nodes: root, scan: scan)
         let (line, paths, types, headerCount) = (line, paths, types, header.count)
         let fits = rejections.add(budget: &parser.state.pointee.budget) {
             payload.json(begin, end, isBroken: fault.reason == .csvQuote)

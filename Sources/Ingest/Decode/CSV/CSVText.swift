@@ -45,13 +45,20 @@ enum CSVText {
         _ text: UnsafeBufferPointer<UInt8>, _ node: UnsafeMutablePointer<DecodeNode>, _ parser: RecordParser,
         at p: Cursor
     ) throws(Fault) {
+        let start = text.baseAddress!
         switch node.pointee.kind {
-        case .int, .long, .double:
-            let start = text.baseAddress!
+        case .int:
+            guard let found = parser.integer(start), found.end == start + text.count,
+                let value = Int32(exactly: found.value)
+            else { break }
+            return node.pointee.put(value, parser.tree)
+        case .long:
+            guard let found = parser.integer(start), found.end == start + text.count else { break }
+            return node.pointee.put(found.value, parser.tree)
+        case .double:
             guard let token = try? NumberText.scan(start), token.end == start + text.count else { break }
-            do throws(Fault) { return try parser.convert(token, node) } catch {
-                throw Fault(error.reason, p, node: error.node)
-            }
+            let value = NumberText.double(token)
+            if value.isFinite { return node.pointee.put(value, parser.tree) }
         default: break
         }
         try convertOther(text, node, parser, at: p)
