@@ -8,9 +8,13 @@ import Synchronization
 
 struct IngestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ingest", abstract: "Insert the NDJSON records of a file or of standard input.",
+        commandName: "ingest", abstract: "Insert the records of a file or of standard input.",
         discussion: """
             Through a running server with --url (or FIRN_URL), else straight into the warehouse.
+
+            The format is told by the file's extension (.ndjson, .jsonl, .json, .csv, .avro, .arrow, .arrows, \
+            .parquet; .gz or .zst behind it is undone) or by --format. NDJSON and CSV are sent in batches, the other \
+            formats as one body.
 
             With --producer, a file's batches carry their byte offset as sequence: run the same command again after \
             any interruption and it goes on where it stopped, each record landing once.
@@ -18,7 +22,8 @@ struct IngestCommand: AsyncParsableCommand {
     @OptionGroup var location: WarehouseOptions
     @OptionGroup var server: ServerOptions
     @Argument(help: "namespace.table") var table: String
-    @Argument(help: "An NDJSON file; - reads standard input.") var file = "-"
+    @Argument(help: "A file of records; - reads standard input, NDJSON unless --format says otherwise.") var file = "-"
+    @Option(help: "Format of the records: ndjson, json, csv, avro, arrow or parquet.") var format: RecordFormat?
     @Option(help: "Name of this source, for exactly-once ingestion.") var producer: String?
     @Option(help: "Epoch of this source; a higher one fences the holders of lower ones.") var epoch: Int64 = 0
     @Option(help: "Bytes of a batch.") var batchBytes = 1 << 20
@@ -53,31 +58,36 @@ struct IngestCommand: AsyncParsableCommand {
     private struct Tally {
         var accepted = 0
         var rejected = 0
-        var linesBefore = 0
         var progress = ProgressLine()
     }
 
     private func send(to sink: any BatchSink, tally: inout Tally) async throws {
-        var reader = try LineBatches(path: file == "-" ? nil : AbsolutePath.make(file), batchBytes: batchBytes)
+        let (found, coding) = IngestInput.format(ofFile: file)
+        guard let format = format ?? found else {
+            throw ValidationError("cannot tell the format of \(file) from its name; say it with --format")
+        }
+        var input = try IngestInput(
+            path: file == "-" ? nil : AbsolutePath.make(file), format: format, coding: coding, batchBytes: batchBytes)
         let resumeAt = try await producer.asyncFlatMap { try await sink.resumeOffset(producer: $0) } ?? 0
-        while let batch = try reader.next() {
-            defer { tally.linesBefore += batch.lines }
+        while let batch = try input.next() {
             guard batch.endOffset > resumeAt else { continue }
             let stamp: ProducerStamp =
                 producer.map { .sequence(producer: $0, epoch: epoch, sequence: Int64(batch.endOffset)) } ?? .none
-            let answer = try await sink.send(batch.bytes, stamp: stamp)
+            let answer = try await sink.send(batch.bytes, format: format, stamp: stamp)
             tally.accepted += answer.accepted
             tally.rejected += answer.rejectedCount
             for rejection in answer.rejections {
                 let column = rejection.column.map { " column \($0):" } ?? ""
-                Console.error("line \(rejection.line + tally.linesBefore):\(column) \(rejection.message)")
+                Console.error("\(batch.place) \(rejection.line + batch.linesBefore):\(column) \(rejection.message)")
             }
-            if let total = reader.totalBytes {
+            if let total = input.totalBytes {
                 tally.progress.show(done: batch.endOffset, total: total, "\(Human.count(tally.accepted)) records")
             }
         }
     }
 }
+
+extension RecordFormat: ExpressibleByArgument {}
 
 extension Optional {
     fileprivate func asyncFlatMap<Result>(_ body: (Wrapped) async throws -> Result?) async rethrows -> Result? {
@@ -95,72 +105,10 @@ struct BatchAnswer {
 
 /// Where batches go: a running server, or the warehouse itself.
 protocol BatchSink {
-    func send(_ body: [UInt8], stamp: ProducerStamp) async throws -> BatchAnswer
+    func send(_ body: [UInt8], format: RecordFormat, stamp: ProducerStamp) async throws -> BatchAnswer
     /// The last durable sequence of a producer.
     func resumeOffset(producer: String) async throws -> Int?
     func finish() async
-}
-
-/// Cuts a stream into batches of whole lines.
-struct LineBatches {
-    struct Batch {
-        let bytes: [UInt8]
-        let lines: Int
-        /// Offset in the stream just past this batch.
-        let endOffset: Int
-    }
-
-    let totalBytes: Int?
-    /// Nil reads standard input.
-    private let file: (any File)?
-    private let batchBytes: Int
-    private var rest: [UInt8] = []
-    private var readBytes = 0
-    private var offset = 0
-    private var ended = false
-
-    init(path: String?, batchBytes: Int) throws {
-        self.batchBytes = batchBytes
-        file = try path.map { try Environment.live.files.open($0, .read) }
-        totalBytes = try file?.size()
-    }
-
-    private mutating func readPiece() throws -> [UInt8] {
-        let room = 1 << 18
-        let piece =
-            try file?.read(at: readBytes, count: room)
-            ?? [UInt8](unsafeUninitializedCapacity: room) { space, used in
-                used = max(0, read(STDIN_FILENO, space.baseAddress, room))
-            }
-        readBytes += piece.count
-        return piece
-    }
-
-    mutating func next() throws -> Batch? {
-        var scanned = 0
-        while !ended {
-            if rest.count >= batchBytes, let end = rest[scanned...].lastIndex(of: UInt8(ascii: "\n")) {
-                return cut(end + 1)
-            }
-            scanned = rest.count >= batchBytes ? rest.count : 0
-            guard rest.count <= Limits.bodyBytesDefault else {
-                throw FirnError(
-                    .limitExceeded, "record_too_large", "a line is longer than \(Limits.bodyBytesDefault) bytes")
-            }
-            let piece = try readPiece()
-            if piece.isEmpty { ended = true } else { rest += piece }
-        }
-        return rest.isEmpty ? nil : cut(rest.count)
-    }
-
-    private mutating func cut(_ count: Int) -> Batch {
-        let bytes = Array(rest[..<count])
-        rest.removeFirst(count)
-        offset += count
-        let lines =
-            bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) } + (bytes.last == UInt8(ascii: "\n") ? 0 : 1)
-        return Batch(bytes: bytes, lines: lines, endOffset: offset)
-    }
 }
 
 /// Sends through a server's HTTP API, waiting when it is overloaded.
@@ -173,8 +121,8 @@ final class ServerSink: BatchSink {
         path = "/v1/tables/\(table.namespaceText)/\(table.name)"
     }
 
-    func send(_ body: [UInt8], stamp: ProducerStamp) async throws -> BatchAnswer {
-        var headers = ["Content-Type": "application/x-ndjson"]
+    func send(_ body: [UInt8], format: RecordFormat, stamp: ProducerStamp) async throws -> BatchAnswer {
+        var headers = ["Content-Type": format.contentType]
         if case .sequence(let producer, let epoch, let sequence) = stamp {
             headers["Firn-Producer"] = producer
             headers["Firn-Epoch"] = String(epoch)
@@ -223,11 +171,11 @@ final class DirectSink: BatchSink {
         service = try IngestService.open(warehouse: warehouse, options: IngestOptions(), logger: logger)
     }
 
-    func send(_ body: [UInt8], stamp: ProducerStamp) async throws -> BatchAnswer {
+    func send(_ body: [UInt8], format: RecordFormat, stamp: ProducerStamp) async throws -> BatchAnswer {
         while true {
             do {
                 let answer = try await service.ingest(
-                    IngestRequest(table: table, body: body, format: .ndjson, stamp: stamp))
+                    IngestRequest(table: table, body: body, format: format, stamp: stamp))
                 return BatchAnswer(
                     accepted: answer.accepted, rejections: answer.rejections, rejectedCount: answer.rejectedCount)
             } catch let error as FirnError {
