@@ -105,7 +105,8 @@ struct ManifestWriter {
     ) throws(FirnError) {
         if value == .null { return writer.zigzag(0) }
         writer.zigzag(1)
-        switch (field.type, value) {
+        // A file may have been written before its column was widened.
+        switch (field.type, value.fitting(field.type) ?? value) {
         case (.boolean, .boolean(let v)): writer.avroBoolean(v)
         case (.int, .int(let v)), (.date, .date(let v)): writer.avroInt(v)
         case (.long, .long(let v)), (.time, .time(let v)), (.timestamp, .timestamp(let v)),
@@ -164,15 +165,20 @@ extension ByteWriter {
 
 /// What the tuples of a manifest have in one partition field.
 struct PartitionSummary {
+    private let type: DataType
     private let isFloating: Bool
     private var containsNull = false
     private var containsNaN = false
     private var lower: Value?
     private var upper: Value?
 
-    init(type: DataType) { isFloating = type == .float || type == .double }
+    init(type: DataType) {
+        self.type = type
+        isFloating = type == .float || type == .double
+    }
 
-    mutating func add(_ value: Value) {
+    mutating func add(_ given: Value) {
+        let value = given.fitting(type) ?? given
         if value == .null {
             containsNull = true
         } else if isFloating && ValueOrder.isNaN(value) {
