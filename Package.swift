@@ -48,8 +48,10 @@ let modules: [Target] = [
     .target(
         name: "Server",
         dependencies: [
-            "Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
+            "CPlatform", "Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
             .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
         ],
         swiftSettings: settings),
     .executableTarget(
@@ -117,6 +119,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     ],
     targets: modules + testTargets + fuzzTargets,
     swiftLanguageModes: [.v6]

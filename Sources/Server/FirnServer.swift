@@ -1,10 +1,10 @@
 import Base
+import CPlatform
 import Catalog
 import Hummingbird
 import Ingest
 import Logging
 import Maintenance
-import NIOCore
 import Query
 
 /// Every listener of one warehouse, and the order in which its parts start and stop.
@@ -19,13 +19,18 @@ public final class FirnServer: Sendable {
         public var ingest: IngestOptions
         /// Background compaction, expiry and garbage collection.
         public var compacts: Bool
+        public var front: FrontOptions
 
-        public init(host: String, port: Int, bodyBytesMax: Int, ingest: IngestOptions, compacts: Bool) {
+        public init(
+            host: String, port: Int, bodyBytesMax: Int, ingest: IngestOptions, compacts: Bool,
+            front: FrontOptions = FrontOptions()
+        ) {
             self.host = host
             self.port = port
             self.bodyBytesMax = bodyBytesMax
             self.ingest = ingest
             self.compacts = compacts
+            self.front = front
         }
     }
 
@@ -34,6 +39,8 @@ public final class FirnServer: Sendable {
     private let logger: Logger
     private let ingest: IngestService
     private let scheduler: MaintenanceScheduler
+    private let admission: Admission
+    private let pool = WorkerPool(name: "http", threads: 4)
 
     /// Opens the ingest path, which replays the log. Throws what `IngestService.open` throws.
     public init(warehouse: Warehouse, options: Options, logger: Logger) throws {
@@ -41,34 +48,70 @@ public final class FirnServer: Sendable {
         self.options = options
         self.logger = logger
         ingest = try IngestService.open(warehouse: warehouse, options: options.ingest, logger: logger)
+        admission = Admission(
+            limits: Admission.Limits(
+                requestsMax: options.front.requestsInFlightMax, bytesMax: options.front.bytesInFlightMax))
         scheduler = MaintenanceScheduler(warehouse: warehouse) { event in MaintenanceLog.write(event, to: logger) }
     }
 
     /// Serves until a signal asks to stop. `onReady` gets the bound port.
+    ///
+    /// SIGTERM or SIGINT lets the requests under way finish; a second one, or `FrontOptions.drainMs`, ends the wait.
     public func run(onReady: @escaping @Sendable (Int) throws -> Void) async throws {
-        let application = Application(
-            router: routes(),
-            configuration: ApplicationConfiguration(
-                address: .hostname(options.host, port: options.port), serverName: "firn"),
-            onServerRunning: { [logger] channel in
-                do {
-                    try onReady(channel.localAddress?.port ?? 0)
-                } catch {
-                    logger.error("the port file cannot be written", metadata: ["error": "\(error)"])
-                }
-            },
-            logger: logger)
-        if options.compacts { scheduler.start() }
+        let signals = firn_count_stop_signals()
+        firn_raise_descriptor_limit()
+        let door: FrontDoor
         do {
-            try await application.runService()
+            door = try openDoor()
         } catch {
             stop()
-            throw FirnError(
-                .io, "listen_failed",
-                "cannot listen on \(options.host):\(options.port) (\(error)); is another server there? choose a --port",
-                cause: error)
+            throw error
+        }
+        door.start()
+        if options.compacts { scheduler.start() }
+        do {
+            try onReady(door.port)
+        } catch {
+            logger.error("the port file cannot be written", metadata: ["error": "\(error)"])
+        }
+        await withCheckedContinuation { continuation in
+            Thread.spawn(name: "signals") { [self] in
+                while firn_eventfd_take(signals) == 0 { _ = firn_eventfd_wait(signals, -1) }
+                drain(door, signals)
+                continuation.resume()
+            }
         }
         stop()
+    }
+
+    private func openDoor() throws -> FrontDoor {
+        let counters = HTTPCounters()
+        let bridge = RouterBridge(responder: routes().buildResponder(), counters: counters, logger: logger)
+        let clock = warehouse.environment.clock
+        return try FrontDoor(
+            host: options.host, port: options.port, options: options.front, bodyBytesMax: options.bodyBytesMax,
+            parts: FrontDoor.Parts(
+                ingest: ingest, bridge: bridge, http2: HTTP2Door(bridge: bridge, clock: clock, logger: logger),
+                pool: pool, admission: admission, counters: counters, clock: clock, logger: logger))
+    }
+
+    /// Waits for the requests under way, for as long as the options and a second signal let it.
+    private func drain(_ door: FrontDoor, _ signals: Int32) {
+        let clock = warehouse.environment.clock
+        let deadline = clock.monotonicNanos() + Int64(options.front.drainMs) * 1_000_000
+        let http2 = door.parts.http2
+        door.drain()
+        http2.drain()
+        var isDrained = false
+        while !isDrained || http2.openCount > 0 {
+            guard clock.monotonicNanos() < deadline, firn_eventfd_take(signals) == 0 else {
+                logger.warning("stopping with requests under way")
+                break
+            }
+            if isDrained { _ = firn_eventfd_wait(signals, 20) } else { isDrained = door.waitDrained(timeoutMs: 50) }
+        }
+        door.stop()
+        http2.stop()
     }
 
     private func stop() {
@@ -76,9 +119,8 @@ public final class FirnServer: Sendable {
         ingest.close()
     }
 
-    private func routes() -> Router<BasicRequestContext> {
-        let pool = WorkerPool(name: "http", threads: 4)
-        let router = Router(context: BasicRequestContext.self)
+    private func routes() -> Router<RouteContext> {
+        let router = Router(context: RouteContext.self)
         router.add(middleware: ErrorMiddleware())
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool).add(to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CPlatformNet.h"
 #include "CPlatformScan.h"
 
 #if defined(__x86_64__)

@@ -4,13 +4,47 @@ import Hummingbird
 import Ingest
 
 /// The one place where an error becomes an HTTP answer: `application/problem+json` (RFC 9457) with a stable `code`.
-enum ErrorResponse {
+struct Problem {
+    static let contentType = "application/problem+json"
+
+    let error: FirnError
+    let status: HTTPResponse.Status
+    /// The document, with a line feed at its end.
+    let body: [UInt8]
+    /// Whether `Retry-After` tells the client to come back.
+    let isRetryable: Bool
+
+    init(_ thrown: any Error) {
+        error = thrown as? FirnError ?? FirnError(.internal, "internal_error", "\(thrown)")
+        status = Self.status(error)
+        var members: [JSONValue.Member] = [
+            .init("type", .string("about:blank")), .init("title", .string(status.reasonPhrase)),
+            .init("status", .integer(Int64(status.code))), .init("code", .string(error.code)),
+            .init("detail", .string(error.message)),
+        ]
+        members += error.context.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }
+        if let rejected = error.cause as? AllRecordsRejected {
+            members.append(.init("accepted", 0))
+            members.append(.init("rejected", .array(rejected.rejections.map(\.json))))
+            members.append(.init("rejected-count", .integer(Int64(rejected.rejectedCount))))
+        }
+        var bytes = JSONValue.object(members).serialize()
+        bytes.append(UInt8(ascii: "\n"))
+        body = bytes
+        isRetryable = error.kind == .overloaded || error.kind == .storageFull || status == .serviceUnavailable
+    }
+
     static func status(_ error: FirnError) -> HTTPResponse.Status {
         switch error.code {
         case "all_records_rejected", "records_rejected": return .unprocessableContent
         case "body_too_large", "decompressed_too_large": return .contentTooLarge
         case "unsupported_media_type", "unsupported_encoding": return .unsupportedMediaType
-        case "shutting_down", "not_ready": return .serviceUnavailable
+        case "shutting_down", "not_ready", "too_many_connections": return .serviceUnavailable
+        case "request_timeout": return .requestTimeout
+        case "expectation_failed": return .expectationFailed
+        case "head_too_large": return .requestHeaderFieldsTooLarge
+        case "http_version": return .httpVersionNotSupported
+        case "unsupported_transfer_coding": return .notImplemented
         default: break
         }
         switch error.kind {
@@ -25,25 +59,18 @@ enum ErrorResponse {
         case .outcomeUnknown, .io, .internal: return .internalServerError
         }
     }
+}
+
+/// A problem as Hummingbird's response.
+enum ErrorResponse {
+    static func status(_ error: FirnError) -> HTTPResponse.Status { Problem.status(error) }
 
     static func make(_ error: any Error) -> Response {
-        let known = error as? FirnError ?? FirnError(.internal, "internal_error", "\(error)")
-        let status = status(known)
-        var members: [JSONValue.Member] = [
-            .init("type", .string("about:blank")), .init("title", .string(status.reasonPhrase)),
-            .init("status", .integer(Int64(status.code))), .init("code", .string(known.code)),
-            .init("detail", .string(known.message)),
-        ]
-        members += known.context.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }
-        if let rejected = known.cause as? AllRecordsRejected {
-            members.append(.init("accepted", 0))
-            members.append(.init("rejected", .array(rejected.rejections.map(\.json))))
-            members.append(.init("rejected-count", .integer(Int64(rejected.rejectedCount))))
-        }
-        var response = JSONResponse.make(.object(members), status: status, type: "application/problem+json")
-        if known.kind == .overloaded || known.kind == .storageFull || status == .serviceUnavailable {
-            response.headers[.retryAfter] = "1"
-        }
+        let problem = Problem(error)
+        var response = Response(
+            status: problem.status, headers: [.contentType: Problem.contentType],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.body)))
+        if problem.isRetryable { response.headers[.retryAfter] = "1" }
         return response
     }
 }

@@ -6,9 +6,7 @@ extension Request {
     /// The body as it came, bounded. Throws `.limitExceeded` (`body_too_large`).
     func bytes(limit: Int) async throws -> [UInt8] {
         func tooLarge() -> FirnError {
-            FirnError(
-                .limitExceeded, "body_too_large",
-                "the body is larger than the \(limit) bytes allowed; send it in several requests")
+            RequestReader.bodyTooLarge(limit)
         }
         let declared = headers[.contentLength].flatMap { Int($0) }
         if let declared, declared > limit { throw tooLarge() }
@@ -67,7 +65,7 @@ extension Parameters {
 
 extension String {
     /// Nil when an escape is broken or the result is not UTF-8.
-    fileprivate var removingPercentEscapes: String? {
+    var removingPercentEscapes: String? {
         guard contains("%") else { return self }
         var out: [UInt8] = []
         var rest = utf8.makeIterator()

@@ -11,7 +11,7 @@ struct HealthRoutes {
     let pool: WorkerPool
     let openAPI: [UInt8]
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.get("/healthz") { _, _ in JSONResponse.make(["status": "ok"]) }
         router.get("/readyz") { _, _ in
             try await pool.run {

@@ -17,7 +17,7 @@ struct MaintenanceRoutes {
         self.ingest = ingest
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.post("/v1/tables/:namespace/:table/compact") { _, context in
             let table = try context.table
             let report = try await pool.run {

@@ -20,7 +20,7 @@ struct QueryRoutes {
         self.ingest = ingest
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.post("/v1/query") { request, _ in
             let sql = try await Self.statement(request)
             let format = Self.format(request.headers[.accept])

@@ -10,7 +10,7 @@ struct RecordRoutes {
     let bodyBytesMax: Int
     let pool: WorkerPool
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.post("/v1/tables/:namespace/:table/records") { request, context in
             try await post(request, table: try context.table)
         }
@@ -31,7 +31,7 @@ struct RecordRoutes {
         let format = try Self.format(request.headers[.contentType])
         let coding = try ContentCoding(header: request.headers[.contentEncoding])
         let stamp = try Self.stamp(request.headers)
-        let wait = try Self.waitsForCommit(request.headers)
+        let wait = Self.waitsForCommit(prefer: request.headers[.prefer])
         var body = try await request.bytes(limit: bodyBytesMax)
         if let coding {
             let packed = body
@@ -87,23 +87,29 @@ struct RecordRoutes {
     }
 
     static func stamp(_ headers: HTTPFields) throws(FirnError) -> ProducerStamp {
-        let key = headers[.idempotencyKey]
-        let producer = headers[.firnProducer]
+        try stamp(
+            key: headers[.idempotencyKey], producer: headers[.firnProducer], epoch: headers[.firnEpoch],
+            sequence: headers[.firnSequence])
+    }
+
+    /// The identity of a batch from the values of its header fields.
+    static func stamp(
+        key: String?, producer: String?, epoch: String?, sequence: String?
+    ) throws(FirnError) -> ProducerStamp {
         if key != nil && producer != nil {
             throw bad("send either Idempotency-Key or Firn-Producer, not both")
         }
         if let key { return .key(try checked(key, "Idempotency-Key")) }
         guard let producer else {
-            guard headers[.firnSequence] == nil && headers[.firnEpoch] == nil else {
+            guard sequence == nil && epoch == nil else {
                 throw bad("Firn-Sequence and Firn-Epoch need Firn-Producer")
             }
             return .none
         }
-        guard let sequence = headers[.firnSequence].flatMap({ Int64($0) }), sequence >= 0 else {
+        guard let sequence = sequence.flatMap({ Int64($0) }), sequence >= 0 else {
             throw bad("Firn-Producer needs Firn-Sequence, a whole number from 0 that rises with every batch")
         }
-        let epochText = headers[.firnEpoch] ?? "0"
-        guard let epoch = Int64(epochText), epoch >= 0 else { throw bad("Firn-Epoch must be a whole number from 0") }
+        guard let epoch = Int64(epoch ?? "0"), epoch >= 0 else { throw bad("Firn-Epoch must be a whole number from 0") }
         return .sequence(producer: try checked(producer, "Firn-Producer"), epoch: epoch, sequence: sequence)
     }
 
@@ -114,8 +120,8 @@ struct RecordRoutes {
         return id
     }
 
-    static func waitsForCommit(_ headers: HTTPFields) throws(FirnError) -> Bool {
-        guard let prefer = headers[.prefer] else { return false }
+    static func waitsForCommit(prefer: String?) -> Bool {
+        guard let prefer else { return false }
         return prefer.split(separator: ",").contains { $0.filter { $0 != " " } == "wait=committed" }
     }
 

@@ -12,7 +12,7 @@ struct TableRoutes {
     let ingest: IngestService
     let pool: WorkerPool
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.get("/v1/tables") { _, _ in
             try await pool.run {
                 JSONResponse.make(["tables": .array(try warehouse.listTables().map { .string($0.description) })])
@@ -54,7 +54,7 @@ struct TableRoutes {
         addNamespaces(to: router)
     }
 
-    private func addNamespaces(to router: Router<BasicRequestContext>) {
+    private func addNamespaces(to router: Router<RouteContext>) {
         router.get("/v1/namespaces") { _, _ in
             try await pool.run {
                 let names = try warehouse.listNamespaces().map { JSONValue.string($0.joined(separator: ".")) }
