@@ -40,6 +40,9 @@ public final class WorkerPool: Sendable {
         wake.signal()
     }
 
+    /// Jobs that no thread has begun.
+    public var queued: Int { state.withLock { $0.jobs.count - $0.head } }
+
     private func work() {
         while true {
             wake.wait()

@@ -79,6 +79,9 @@ final class TableIngestor: Sendable {
         /// Of everything accepted, which decides what is late.
         var watermarks: Watermarks
         var committedWatermarks: Watermarks
+        /// All that `accept` has taken.
+        var landedRows = 0
+        var landedBytes = 0
     }
 
     struct Waiter {
@@ -208,6 +211,8 @@ final class TableIngestor: Sendable {
             state.chunks.append(chunk)
             state.bytes += chunk.bytes
             state.rows += chunk.rows.count
+            state.landedRows += chunk.rows.count
+            state.landedBytes += chunk.bytes
             return (true, state.takeRetries())
         }
         if !taken { budget.release(chunk.bytes) }
