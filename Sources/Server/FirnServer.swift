@@ -6,6 +6,7 @@ import Ingest
 import Logging
 import Maintenance
 import Query
+import Synchronization
 
 /// Every listener of one warehouse, and the order in which its parts start and stop.
 ///
@@ -40,6 +41,9 @@ public final class FirnServer: Sendable {
     private let ingest: IngestService
     private let scheduler: MaintenanceScheduler
     private let admission: Admission
+    private let counters = HTTPCounters()
+    private let maintenance = MaintenanceCounters()
+    private let isStopping = Atomic(false)
     private let pool = WorkerPool(name: "http", threads: 4)
 
     /// Opens the ingest path, which replays the log. Throws what `IngestService.open` throws.
@@ -51,7 +55,10 @@ public final class FirnServer: Sendable {
         admission = Admission(
             limits: Admission.Limits(
                 requestsMax: options.front.requestsInFlightMax, bytesMax: options.front.bytesInFlightMax))
-        scheduler = MaintenanceScheduler(warehouse: warehouse) { event in MaintenanceLog.write(event, to: logger) }
+        scheduler = MaintenanceScheduler(warehouse: warehouse) { [maintenance] event in
+            maintenance.count(event)
+            MaintenanceLog.write(event, to: logger)
+        }
     }
 
     /// Serves until a signal asks to stop. `onReady` gets the bound port.
@@ -68,6 +75,12 @@ public final class FirnServer: Sendable {
             throw error
         }
         door.start()
+        let record = ServerRecord(host: options.host, port: door.port)
+        do {
+            try record.write(warehouse)
+        } catch {
+            logger.warning("commands cannot find this server", metadata: ["error": "\(error)"])
+        }
         if options.compacts { scheduler.start() }
         do {
             try onReady(door.port)
@@ -77,15 +90,16 @@ public final class FirnServer: Sendable {
         await withCheckedContinuation { continuation in
             Thread.spawn(name: "signals") { [self] in
                 while firn_eventfd_take(signals) == 0 { _ = firn_eventfd_wait(signals, -1) }
+                isStopping.store(true, ordering: .relaxed)
                 drain(door, signals)
                 continuation.resume()
             }
         }
+        ServerRecord.remove(warehouse)
         stop()
     }
 
     private func openDoor() throws -> FrontDoor {
-        let counters = HTTPCounters()
         let bridge = RouterBridge(responder: routes().buildResponder(), counters: counters, logger: logger)
         let clock = warehouse.environment.clock
         return try FrontDoor(
@@ -128,7 +142,11 @@ public final class FirnServer: Sendable {
         SchemaRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         MaintenanceRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
-        HealthRoutes(warehouse: warehouse, ingest: ingest, pool: pool, openAPI: OpenAPIDocument.bytes).add(to: router)
+        HealthRoutes(
+            warehouse: warehouse, ingest: ingest, openAPI: OpenAPIDocument.bytes,
+            metrics: MetricsText(ingest: ingest, http: counters, admission: admission, maintenance: maintenance),
+            isStopping: { [self] in isStopping.load(ordering: .relaxed) }
+        ).add(to: router)
         return router
     }
 }

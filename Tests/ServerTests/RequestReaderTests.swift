@@ -120,7 +120,8 @@ private struct Dice: RandomNumberGenerator {
         "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", "GET / HTTP/1.1\r\nHost: u@h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: h/p\r\n\r\n",
         // Request lines.
-        "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1 \r\nHost: h\r\n\r\n", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1 \r\nHost: h\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / http/1.1\r\nHost: h\r\n\r\n", "GET nopath HTTP/1.1\r\nHost: h\r\n\r\n", "GET\r\n\r\n",
         "GET /\u{e9} HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: h\r\n\r\n", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",

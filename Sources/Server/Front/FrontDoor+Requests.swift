@@ -134,21 +134,30 @@ extension FrontDoor {
     private func submit(
         _ call: IngestCall, _ body: [UInt8], _ finish: @escaping @Sendable (Result<IngestAnswer, any Error>) -> Void
     ) {
-        guard case .table(let table) = call.target else { return }
-        let request = IngestRequest(
-            table: table, body: body, format: call.format, stamp: call.stamp, waitCommitted: call.waitsForCommit)
-        let empty = FirnError(.invalidInput, "empty_body", "the body holds no record")
-        guard let coding = call.coding else {
-            if body.isEmpty { finish(.failure(empty)) } else { parts.ingest.submit(request, completion: finish) }
-            return
-        }
+        guard let coding = call.coding else { return Self.submit(call, body, to: parts.ingest, finish) }
         parts.pool.submit { [parts, bodyBytesMax] in
-            var request = request
             do {
-                request.body = try coding.decode(request.body, limit: bodyBytesMax)
-                guard !request.body.isEmpty else { throw empty }
-            } catch { return finish(.failure(error)) }
-            parts.ingest.submit(request, completion: finish)
+                Self.submit(call, try coding.decode(body, limit: bodyBytesMax), to: parts.ingest, finish)
+            } catch {
+                finish(.failure(error))
+            }
+        }
+    }
+
+    private static func submit(
+        _ call: IngestCall, _ body: [UInt8], to ingest: IngestService,
+        _ finish: @escaping @Sendable (Result<IngestAnswer, any Error>) -> Void
+    ) {
+        guard !body.isEmpty else {
+            return finish(.failure(FirnError(.invalidInput, "empty_body", "the body holds no record")))
+        }
+        switch call.target {
+        case .table(let table):
+            ingest.submit(
+                IngestRequest(
+                    table: table, body: body, format: call.format, stamp: call.stamp,
+                    waitCommitted: call.waitsForCommit),
+                completion: finish)
         }
     }
 

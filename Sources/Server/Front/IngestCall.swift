@@ -3,12 +3,12 @@ import Catalog
 import Ingest
 
 /// Where the records of a request go.
-enum IngestTarget {
+enum IngestTarget: Sendable {
     case table(TableIdentifier)
 }
 
 /// One `POST …/records`, read from its head.
-struct IngestCall {
+struct IngestCall: Sendable {
     var target: IngestTarget
     /// Names the target in the accounts of `Admission`.
     var shareName: String

@@ -8,21 +8,36 @@ import Ingest
 struct HealthRoutes {
     let warehouse: Warehouse
     let ingest: IngestService
-    let pool: WorkerPool
     let openAPI: [UInt8]
+    let metrics: MetricsText
+    let isStopping: @Sendable () -> Bool
+    /// Of its own, so that a probe does not wait behind work.
+    private let pool = WorkerPool(name: "health", threads: 1)
+
+    init(
+        warehouse: Warehouse, ingest: IngestService, openAPI: [UInt8], metrics: MetricsText,
+        isStopping: @escaping @Sendable () -> Bool
+    ) {
+        self.warehouse = warehouse
+        self.ingest = ingest
+        self.openAPI = openAPI
+        self.metrics = metrics
+        self.isStopping = isStopping
+    }
 
     func add(to router: Router<RouteContext>) {
         router.get("/healthz") { _, _ in JSONResponse.make(["status": "ok"]) }
         router.get("/readyz") { _, _ in
             try await pool.run {
-                _ = try warehouse.listNamespaces()
+                try checkReady()
                 return JSONResponse.make(["status": "ready"])
             }
         }
         router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: MetricsText.render(ingest))))
+            let text = try await pool.run { metrics.render() }
+            return Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         }
         router.get("/openapi.yaml") { _, _ in
             Response(
@@ -44,36 +59,37 @@ struct HealthRoutes {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         }
     }
-}
 
-/// The figures of `/metrics` in Prometheus' text format, and the only place that names them.
-enum MetricsText {
-    static func render(_ ingest: IngestService) -> String {
-        let totals = ingest.counters.totals
-        let backlog = ingest.backlog
-        var text = ""
-        func add(_ name: String, _ kind: String, _ help: String, _ value: some CustomStringConvertible) {
-            text += "# HELP firn_\(name) \(help)\n# TYPE firn_\(name) \(kind)\nfirn_\(name) \(value)\n"
+    /// Throws the first reason why a batch sent now would not land. `/healthz` only says that the process answers.
+    private func checkReady() throws(FirnError) {
+        try check("shutdown") {
+            guard !isStopping(), !ingest.figures.isClosed else {
+                throw FirnError(.cancelled, "shutting_down", "the server is shutting down")
+            }
         }
-        add("ingest_requests_total", "counter", "Batches acknowledged.", totals.requests)
-        add("ingest_records_total", "counter", "Records acknowledged.", totals.records)
-        add("ingest_bytes_total", "counter", "Body bytes acknowledged, decoded.", totals.bytes)
-        add("ingest_rejected_records_total", "counter", "Records refused with a reason.", totals.rejected)
-        add("ingest_duplicate_batches_total", "counter", "Batches recognised as sent before.", totals.duplicates)
-        add("ingest_refused_requests_total", "counter", "Requests refused because memory was full.", totals.refused)
-        add("ingest_uncommitted_records", "gauge", "Records durable and not yet in a snapshot.", backlog.rows)
-        add("ingest_uncommitted_bytes", "gauge", "Memory held by those records.", backlog.bytes)
-        add("ingest_memory_bytes", "gauge", "Memory reserved by the ingest path.", ingest.budget.bytesUsed)
-        add("log_bytes", "gauge", "Bytes of log not yet released.", ingest.logBytes)
-        text +=
-            "# HELP firn_ack_seconds Time from request to durable acknowledgement.\n# TYPE firn_ack_seconds histogram\n"
-        var seen = 0
-        for (index, count) in totals.ackBuckets.enumerated() {
-            seen += count
-            let edge = index == totals.ackBuckets.count - 1 ? "+Inf" : "\(Double(64 << index) / 1_000_000)"
-            text += "firn_ack_seconds_bucket{le=\"\(edge)\"} \(seen)\n"
+        try check("catalog") { _ = try warehouse.listNamespaces() }
+        try check("log") {
+            guard ingest.figures.log.isAvailable else {
+                throw FirnError(.storageFull, "log_storage_full", "the write-ahead log cannot be written")
+            }
         }
-        text += "firn_ack_seconds_sum \(Double(totals.ackNanosTotal) / 1e9)\nfirn_ack_seconds_count \(seen)\n"
-        return text
+        try check("directory") {
+            let files = warehouse.environment.files
+            // A name that the log's recovery removes, should the process die in between.
+            let path = warehouse.directory + "/wal/ready.tmp"
+            let file = try files.open(path, .replace)
+            defer { file.close() }
+            try file.write([1], at: 0)
+            try files.remove(path)
+        }
+    }
+
+    private func check(_ name: String, _ body: () throws -> Void) throws(FirnError) {
+        do {
+            try body()
+        } catch {
+            let reason = (error as? FirnError)?.message ?? "\(error)"
+            throw FirnError(.cancelled, "not_ready", "\(name): \(reason)", context: ["check": name], cause: error)
+        }
     }
 }

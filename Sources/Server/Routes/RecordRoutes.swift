@@ -24,6 +24,23 @@ struct RecordRoutes {
             let snapshot = try await ingest.flush(try context.table)
             return JSONResponse.make(["snapshot-id": snapshot.map { .integer($0) } ?? .null])
         }
+        router.post("/v1/flush") { _, _ in JSONResponse.make(["tables": .object(try await flushAll())]) }
+    }
+
+    /// Commits what is acknowledged, of all tables at once. Throws what the flush of one throws, when all have ended.
+    private func flushAll() async throws -> [JSONValue.Member] {
+        let tables = ingest.figures.tables.filter { $0.uncommittedRows > 0 }.map(\.table)
+        return try await withThrowingTaskGroup(of: JSONValue.Member.self) { group in
+            for table in tables {
+                group.addTask {
+                    let snapshot = try await ingest.flush(table)
+                    return .init(table.description, snapshot.map { .integer($0) } ?? .null)
+                }
+            }
+            var members: [JSONValue.Member] = []
+            for try await member in group { members.append(member) }
+            return members.sorted { $0.key < $1.key }
+        }
     }
 
     /// - Parameter table: nil when the body names the tables.

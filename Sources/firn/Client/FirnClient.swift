@@ -4,10 +4,12 @@ import Base
 final class FirnClient {
     private let host: String
     private let port: Int
+    private let timeoutSeconds: Int
     private var connection: HTTPConnection?
 
     /// Throws `.invalidInput` (`bad_url`) unless the address is `http://host[:port]`.
-    init(_ address: String) throws(FirnError) {
+    init(_ address: String, timeoutSeconds: Int = 120) throws(FirnError) {
+        self.timeoutSeconds = timeoutSeconds
         guard address.hasPrefix("http://") else {
             throw FirnError(.invalidInput, "bad_url", "\"\(address)\" is not a server address; write http://host:port")
         }
@@ -49,7 +51,7 @@ final class FirnClient {
 
     private func open() throws -> HTTPConnection {
         if let connection { return connection }
-        let opened = try HTTPConnection(host: host, port: port)
+        let opened = try HTTPConnection(host: host, port: port, timeoutSeconds: timeoutSeconds)
         connection = opened
         return opened
     }

@@ -14,18 +14,27 @@ struct QueryCommand: ParsableCommand {
               firn query "SELECT count(*) FROM web.clicks FOR TIMESTAMP AS OF '2026-01-31T10:00:00Z'"
               firn query 'SELECT * FROM "web.clicks$snapshots"'        ($files, $history, $manifests, $refs too)
 
-            On the warehouse itself it sees what is committed; with --url it sees everything acknowledged.
+            It sees everything acknowledged: beside a running server it first asks that one to commit what is still \
+            on its way (not with --no-flush). With --url the server runs the query.
             """)
     @OptionGroup var location: WarehouseOptions
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
     @Argument(help: "A SELECT statement.") var sql: String
     @Option(help: "End the query after so many seconds.") var timeout: Int?
+    @Flag(help: "Beside a running server, see only what is committed already.") var noFlush = false
     @Flag(help: "Say on standard error what was read and what was skipped.") var stats = false
 
     func run() throws {
         if let address = server.address { return try runOnServer(address) }
         let warehouse = try location.open()
+        if !noFlush, let live = LiveServer.find(warehouse: warehouse.directory) {
+            do {
+                try live.flush()
+            } catch {
+                Console.error("firn: the server at \(live.url) could not commit what it has acknowledged: \(error)")
+            }
+        }
         let result = try QueryEngine(warehouse: warehouse).execute(
             sql, options: QueryOptions(timeLimitMs: timeout.map { $0 * 1000 }))
         let stream = QueryStream(

@@ -1,0 +1,44 @@
+import Base
+import Glibc
+import Server
+
+/// The server that works on a warehouse right now, if there is one.
+///
+/// A record in `wal/server.json` counts only while the process it names holds the lock of the warehouse's log, so that
+/// what a killed server left behind, or another server on its old port, is never asked.
+struct LiveServer {
+    private static let patienceSeconds = 2
+    private static let flushSeconds = 60
+
+    let url: String
+
+    static func find(warehouse directory: String) -> LiveServer? {
+        guard let record = ServerRecord.read(warehouse: directory, files: Environment.live.files),
+            holdsLock(record.pid, directory + "/wal/lock"),
+            let client = try? FirnClient(record.url, timeoutSeconds: patienceSeconds),
+            (try? client.call("GET", "/healthz", retry: false)) != nil
+        else { return nil }
+        return LiveServer(url: record.url)
+    }
+
+    /// Commits all that the server has acknowledged, so that a reader of the warehouse sees it (G5).
+    func flush() throws {
+        try FirnClient(url, timeoutSeconds: Self.flushSeconds).call("POST", "/v1/flush", retry: false)
+    }
+
+    /// Looks into the kernel's list of locks. Trying the lock instead could keep a starting server from getting it.
+    private static func holdsLock(_ pid: Int, _ path: String) -> Bool {
+        var info = stat()
+        guard stat(path, &info) == 0, kill(pid_t(pid), 0) == 0 || errno == EPERM else { return false }
+        guard let file = try? Environment.live.files.open("/proc/locks", .read) else { return true }
+        defer { file.close() }
+        guard let bytes = try? file.read(at: 0, count: 4 << 20) else { return true }
+        // "1: FLOCK  ADVISORY  WRITE 4711 08:01:131082 0 EOF"
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count >= 6, words[1] == "FLOCK", words[4] == String(pid) else { continue }
+            if words[5].split(separator: ":").last == "\(info.st_ino)" { return true }
+        }
+        return false
+    }
+}
