@@ -21,7 +21,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak fuzz sanitize bench bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,14 @@ test-python: build $(PARQUET_TOOL) venv ## The binary from outside, checked with
 
 soak: build venv ## Rounds of kill -9 with a full account (SOAK_ROUNDS=200)
 	cd Tests/python && FIRN_SOAK_ROUNDS=$(SOAK_ROUNDS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -s test_soak.py
+
+OVERLOAD_SECONDS ?= 300
+overload: build venv ## Ten times more load than fits (OVERLOAD_SECONDS=300), with a full account
+	cd Tests/python && FIRN_OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -s test_overload.py
+
+bench-acks: build ## Durable acknowledgements of 1 KiB beside Redis and NATS, where they are installed
+	python3 Bench/acks.py
 
 FUZZ_SECONDS ?= 60
 FUZZ := $(CACHE)/fuzz

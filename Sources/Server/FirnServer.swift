@@ -136,7 +136,8 @@ public final class FirnServer: Sendable {
     private func routes() -> Router<RouteContext> {
         let router = Router(context: RouteContext.self)
         router.add(middleware: ErrorMiddleware())
-        RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool).add(to: router)
+        RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool, admission: admission).add(
+            to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         DeadLetterRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         SchemaRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)

@@ -98,9 +98,12 @@ extension FrontDoor {
                 mailbox: mailbox, connection: connection.id, serial: serial, head: connection.reader.head,
                 closes: closes, date: date.line)
             let body = connection.reader.takeBody()
-            // The account of a body ends here: the routes have bounds of their own for what they keep.
-            releaseBody(connection)
-            parts.bridge.run(RouterBridge.request(connection.reader.head, body: body), outlet, door: self)
+            let held = connection.reserved
+            connection.reserved = 0
+            parts.bridge.run(RouterBridge.request(connection.reader.head, body: body), outlet) { [self] in
+                parts.admission.leave(table: "", requests: 0, bytes: held)
+                return isDraining.load(ordering: .relaxed)
+            }
             connection.reader.next()
         }
     }

@@ -47,7 +47,9 @@ final class HTTP2Door: Sendable {
                 let connection = try await ClientBootstrap(group: group)
                     .channelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
                     .withConnectedSocket(descriptor) { channel in
-                        channel.eventLoop.makeCompletedFuture { try Self.configure(channel, taken: taken) }
+                        channel.eventLoop.makeCompletedFuture {
+                            try Self.configure(channel, taken: taken, logger: self.logger)
+                        }
                     }
                 let name = ObjectIdentifier(connection.channel)
                 channels.withLock { $0[name] = connection.channel }
@@ -70,7 +72,7 @@ final class HTTP2Door: Sendable {
         let streams: NIOHTTP2Handler.AsyncStreamMultiplexer<Stream>
     }
 
-    private static func configure(_ channel: any Channel, taken: [UInt8]) throws -> Connection {
+    private static func configure(_ channel: any Channel, taken: [UInt8], logger: Logger) throws -> Connection {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(ReplayHandler(taken: taken))
         let manager = NIOHTTP2ServerConnectionManagementHandler(
@@ -89,6 +91,9 @@ final class HTTP2Door: Sendable {
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTPServerCodec())
+                // Ends a stream whose request does not go on.
+                try stream.pipeline.syncOperations.addHandler(
+                    HTTPConnectionStateHandler(idleTimeout: .nanoseconds(FrontOptions.idleNanosMax), logger: logger))
                 return try Stream(wrappingChannelSynchronously: stream)
             }
         }

@@ -44,12 +44,13 @@ struct RouterBridge: Sendable {
         }
     }
 
-    func run(_ request: Request, _ outlet: Outlet, door: FrontDoor) {
+    /// - Parameter onAnswered: called once, when the route has answered; says whether the connection is to end.
+    func run(_ request: Request, _ outlet: Outlet, onAnswered: @escaping @Sendable () -> Bool) {
         Task {
             let response = await respond(to: request)
+            let isLast = onAnswered()
             counters.answered(response.status.code, code: nil, isIngest: false)
-            let writer = AnswerWriter(
-                outlet, response, closes: outlet.closes || door.isDraining.load(ordering: .relaxed))
+            let writer = AnswerWriter(outlet, response, closes: outlet.closes || isLast)
             do {
                 try await response.body.write(FrontBodyWriter(writer: writer))
                 writer.finish()

@@ -3,17 +3,19 @@ import HTTPTypes
 import Hummingbird
 
 extension Request {
-    /// The body as it came, bounded. Throws `.limitExceeded` (`body_too_large`).
-    func bytes(limit: Int) async throws -> [UInt8] {
+    /// The body as it came, bounded. Throws `.limitExceeded` (`body_too_large`), and what `onGrowth` throws, which is
+    /// told of the bytes before they are kept.
+    func bytes(limit: Int, onGrowth: (Int) throws -> Void = { _ in }) async throws -> [UInt8] {
         func tooLarge() -> FirnError {
             RequestReader.bodyTooLarge(limit)
         }
         let declared = headers[.contentLength].flatMap { Int($0) }
         if let declared, declared > limit { throw tooLarge() }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(min(declared ?? 0, limit))
+        bytes.reserveCapacity(min(declared ?? 0, limit, 64 << 10))
         for try await chunk in body {
             guard bytes.count + chunk.readableBytes <= limit else { throw tooLarge() }
+            try onGrowth(chunk.readableBytes)
             bytes.append(contentsOf: chunk.readableBytesView)
         }
         return bytes

@@ -9,6 +9,7 @@ struct RecordRoutes {
     let ingest: IngestService
     let bodyBytesMax: Int
     let pool: WorkerPool
+    let admission: Admission
 
     func add(to router: Router<RouteContext>) {
         router.post("/v1/tables/:namespace/:table/records") { request, context in
@@ -49,7 +50,15 @@ struct RecordRoutes {
         let coding = try ContentCoding(header: request.headers[.contentEncoding])
         let stamp = try Self.stamp(request.headers)
         let wait = Self.waitsForCommit(prefer: request.headers[.prefer])
-        var body = try await request.bytes(limit: bodyBytesMax)
+        let share = table.description
+        var held = (requests: 0, bytes: 0)
+        defer { admission.leave(table: share, requests: held.requests, bytes: held.bytes) }
+        var body = try await request.bytes(limit: bodyBytesMax) { count in
+            if let error = admission.reserve(bytes: count, table: share) { throw error }
+            held.bytes += count
+        }
+        if let error = admission.enter(table: share, bytes: 0) { throw error }
+        held.requests = 1
         if let coding {
             let packed = body
             body = try await pool.run { try coding.decode(packed, limit: bodyBytesMax) }
