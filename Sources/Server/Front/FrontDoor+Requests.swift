@@ -133,14 +133,17 @@ extension FrontDoor {
         submit(call, body, finish)
     }
 
-    /// Decompression runs on a pool; a body that came as it is goes straight on.
+    /// Decompression, and taking a request for several tables apart, run on a pool; other bodies go straight on.
     private func submit(
         _ call: IngestCall, _ body: [UInt8], _ finish: @escaping @Sendable (Result<IngestAnswer, any Error>) -> Void
     ) {
-        guard let coding = call.coding else { return Self.submit(call, body, to: parts.ingest, finish) }
+        guard call.coding != nil || call.target.isSeveral else {
+            return Self.submit(call, body, to: parts.ingest, finish)
+        }
         parts.pool.submit { [parts, bodyBytesMax] in
             do {
-                Self.submit(call, try coding.decode(body, limit: bodyBytesMax), to: parts.ingest, finish)
+                let plain = try call.coding?.decode(body, limit: bodyBytesMax) ?? body
+                Self.submit(call, plain, to: parts.ingest, finish)
             } catch {
                 finish(.failure(error))
             }
@@ -155,6 +158,15 @@ extension FrontDoor {
             return finish(.failure(FirnError(.invalidInput, "empty_body", "the body holds no record")))
         }
         switch call.target {
+        case .several:
+            do {
+                ingest.submit(
+                    IngestRequest(
+                        parts: try SectionSplitter.split(body, format: call.format), stamp: call.stamp,
+                        waitCommitted: call.waitsForCommit), completion: finish)
+            } catch {
+                finish(.failure(error))
+            }
         case .table(let table):
             ingest.submit(
                 IngestRequest(

@@ -5,9 +5,16 @@ import Ingest
 /// Where the records of a request go.
 enum IngestTarget: Sendable {
     case table(TableIdentifier)
+    /// The body names the tables.
+    case several
+
+    /// Stands for the table in the accounts of requests for several.
+    static let severalName = "*"
+
+    var isSeveral: Bool { if case .several = self { true } else { false } }
 }
 
-/// One `POST …/records`, read from its head.
+/// One `POST …/records` or `POST /v1/records`, read from its head.
 struct IngestCall: Sendable {
     var target: IngestTarget
     /// Names the target in the accounts of `Admission`.
@@ -25,6 +32,7 @@ struct IngestCall: Sendable {
 struct IngestHeads {
     private static let prefix: StaticString = "/v1/tables/"
     private static let suffix: StaticString = "/records"
+    private static let severalPath = Array("/v1/records".utf8)
 
     private var path: [UInt8] = []
     private var target: IngestTarget?
@@ -36,11 +44,16 @@ struct IngestHeads {
     mutating func call(_ head: RequestHead) throws(FirnError) -> IngestCall? {
         guard head.method.count == 4, head.matches(head.method, Array("POST".utf8)) else { return nil }
         if target == nil || !head.matches(head.target, path) {
-            guard let names = Self.tableNames(head) else { return nil }
-            let table = try Self.table(names)
+            if head.matches(head.target, Self.severalPath) {
+                target = .several
+                shareName = IngestTarget.severalName
+            } else {
+                guard let names = Self.tableNames(head) else { return nil }
+                let table = try Self.table(names)
+                target = .table(table)
+                shareName = table.description
+            }
             path = Array(head.bytes[head.target])
-            target = .table(table)
-            shareName = table.description
         }
         return IngestCall(
             target: target!, shareName: shareName, format: try format(head),

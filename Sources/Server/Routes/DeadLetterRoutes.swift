@@ -11,7 +11,7 @@ struct DeadLetterRoutes {
     let ingest: IngestService
     let pool: WorkerPool
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<RouteContext>) {
         router.get("/v1/dead-letters") { _, _ in
             try await pool.run {
                 let counts = try DeadLetterOffice(warehouse: warehouse).count().map(Self.json)

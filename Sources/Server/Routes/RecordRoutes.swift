@@ -50,7 +50,7 @@ struct RecordRoutes {
         let coding = try ContentCoding(header: request.headers[.contentEncoding])
         let stamp = try Self.stamp(request.headers)
         let wait = Self.waitsForCommit(prefer: request.headers[.prefer])
-        let share = table.description
+        let share = table?.description ?? IngestTarget.severalName
         var held = (requests: 0, bytes: 0)
         defer { admission.leave(table: share, requests: held.requests, bytes: held.bytes) }
         var body = try await request.bytes(limit: bodyBytesMax) { count in

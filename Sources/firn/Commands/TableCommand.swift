@@ -1,8 +1,8 @@
 import ArgumentParser
 import Base
 import Catalog
-import Ingest
 import Iceberg
+import Ingest
 import Query
 
 struct TableCommand: ParsableCommand {
