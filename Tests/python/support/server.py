@@ -19,14 +19,22 @@ def clean_environment() -> dict:
 class Server:
     """One `firn serve` on one warehouse, through any number of lives."""
 
-    def __init__(self, warehouse: Path, scratch: Path, *, flush_interval_ms: int = 200, options: tuple = ()):
+    def __init__(
+        self, warehouse: Path, scratch: Path, *, flush_interval_ms: int = 200, options: tuple = (), port: int = 0,
+        wrapper: tuple = (),
+    ):  # fmt: skip
+        """`port` 0 takes another free one in every life. `wrapper` is a command that runs the server's command."""
         self.warehouse = Path(warehouse)
+        self.wrapper = [str(word) for word in wrapper]
+        self.requested_port = port
         self.options = ["--flush-interval-ms", str(flush_interval_ms), *map(str, options)]
         self.port_file = Path(scratch) / "port"
         self.log_path = Path(scratch) / "server.log"
         self.process: subprocess.Popen | None = None
         self.lives = 0
-        self._port: int | None = None
+        # When the newest life was ready, on the monotonic clock.
+        self.started_at = 0.0
+        self._port: int | None = port or None
         # A chaos thread restarts the server while the test asks for its URL.
         self._lock = threading.RLock()
 
@@ -49,8 +57,8 @@ class Server:
             assert not self.alive, "the server is already running"
             self.port_file.unlink(missing_ok=True)
             command = [
-                str(BINARY), "serve", "--warehouse", str(self.warehouse), "--host", "127.0.0.1", "--port", "0",
-                "--port-file", str(self.port_file), *self.options,
+                *self.wrapper, str(BINARY), "serve", "--warehouse", str(self.warehouse), "--host", "127.0.0.1",
+                "--port", str(self.requested_port), "--port-file", str(self.port_file), *self.options,
             ]  # fmt: skip
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
@@ -66,6 +74,7 @@ class Server:
             text = self.port_file.read_text().strip() if self.port_file.exists() else ""
             if text.isdigit():
                 self._port = int(text)
+                self.started_at = time.monotonic()
                 return
             time.sleep(0.005)
         raise AssertionError(f"the server was not ready after {timeout} s:\n{self.log_tail()}")
