@@ -9,8 +9,6 @@ and DuckDB read must be what was acknowledged.
 `FIRN_KILLS` sets the number of kills (`make soak`: 500), `FIRN_SEED` the random points.
 """
 
-import os
-import random
 import socket
 import time
 from collections import Counter
@@ -38,7 +36,6 @@ from support.senders import (
 )
 from support.wrk import WrkAuditor, WrkBursts, wrk_present
 
-KILLS = int(os.environ.get("FIRN_KILLS", "10"))
 NAMES = ["torture.events", "torture.moved"]
 ENGINES = {"pyiceberg": read_pyiceberg, "duckdb": read_duckdb}
 
@@ -48,34 +45,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-class Killer:
-    """Lets each life last a random moment; one in four does not outlive its start."""
-
-    def __init__(self, server, seed: int):
-        self.server = server
-        self.random = random.Random(seed)
-        self.kills = 0
-        self.at_start = 0
-        self.slowest_start_s = 0.0
-
-    def strike(self) -> None:
-        time.sleep(self.random.choice([self.random.uniform(0, 0.2), self.random.uniform(0.1, 0.9)]))
-        self.kill()
-        while self.kills < KILLS and self.random.random() < 0.25:
-            self.server.spawn()
-            # From before it reads its first byte to after it has begun to serve.
-            time.sleep(self.random.uniform(0, 0.15))
-            self.kill()
-            self.at_start += 1
-        began = time.monotonic()
-        self.server.start()
-        self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - began)
-
-    def kill(self) -> None:
-        self.server.kill()
-        self.kills += 1
 
 
 @pytest.fixture
@@ -125,25 +94,6 @@ class Torture:
         catalog = sql_catalog(self.warehouse)
         return next(name for name in NAMES if catalog.table_exists(name))
 
-    def check_actors(self, when: str) -> None:
-        for actor in self.actors:
-            assert actor.failure is None, f"{when}: {actor.name}: {actor.failure!r}"
-
-    def run(self, killer: Killer) -> None:
-        for actor in self.actors:
-            actor.start()
-        try:
-            while killer.kills < KILLS:
-                killer.strike()
-                self.check_actors(f"kill {killer.kills}")
-        finally:
-            for actor in self.actors:
-                actor.stopping.set()
-            for actor in self.actors:
-                actor.join(timeout=150)
-        self.check_actors("the end")
-        assert not [actor.name for actor in self.actors if actor.is_alive()], "somebody hangs"
-
     def flush(self) -> None:
         self.client.flush(self.table)
 
@@ -187,11 +137,11 @@ class Torture:
         return sum(len(sender.history) for sender in [*self.keyed, *self.sequenced])
 
 
-@pytest.mark.limit(300 + 3 * KILLS)
+@pytest.mark.limit(300 + 3 * chaos.KILLS)
 def test_every_acknowledged_record_is_there_once(torture):
-    killer = Killer(torture.server, chaos.SEED)
+    killer = chaos.Killer(torture.server, chaos.SEED, chaos.KILLS)
     began = time.monotonic()
-    torture.run(killer)
+    killer.run_beside(torture.actors)
     torture.server.restart_after_kill()
     if torture.bursts:
         wrk_sent, wrk_heard = torture.auditor.audit(torture.bursts)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from support.records import digest
+from support.records import COLUMNS, digest
 
 SHOWN = 5
 
@@ -46,7 +46,8 @@ class Findings:
 class Account:
     """Safe to use from many threads."""
 
-    def __init__(self):
+    def __init__(self, columns: tuple[str, ...] = COLUMNS):
+        self._columns = columns
         self._lock = threading.Lock()
         self._must: Counter[bytes] = Counter()
         self._may: Counter[bytes] = Counter()
@@ -74,7 +75,7 @@ class Account:
         self._enter(rows, withdraw)
 
     def _enter(self, rows, book) -> None:
-        entries = [(digest(row), row["id"]) for row in rows]
+        entries = [(digest(row, self._columns), row["id"]) for row in rows]
         with self._lock:
             for key, name in entries:
                 self._names[key] = name
@@ -93,7 +94,7 @@ class Account:
         strangers: dict[bytes, str] = {}
         findings = Findings()
         for row in found:
-            key = digest(row)
+            key = digest(row, self._columns)
             counts[key] += 1
             findings.rows += 1
             if key not in self._names:

@@ -81,9 +81,9 @@ def _canonical(value):
     return tuple(_canonical(item) for item in value)
 
 
-def digest(row: dict) -> bytes:
+def digest(row: dict, columns: tuple[str, ...] = COLUMNS) -> bytes:
     """16 bytes for the row's whole content; columns that are missing count as null."""
-    content = tuple((name, _canonical(row.get(name))) for name in COLUMNS)
+    content = tuple((name, _canonical(row.get(name))) for name in columns)
     return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -46,7 +46,10 @@ class Instance(Sender):
         self.relay.landed(sequence)
 
     def resume(self) -> None:
+        """What the server calls durable is promised, also what the predecessor never heard of."""
         self.sequence = self.relay.durable_sequence()
+        for sequence in range(1, self.sequence + 1):
+            self.relay.landed(sequence)
 
     def run(self):
         """As a zombie: goes on as if nothing had happened."""

@@ -209,11 +209,19 @@ class Sender(Actor):
     def identity(self, number: int) -> tuple[dict, int | None]:
         raise NotImplementedError
 
+    def make(self, number: int) -> tuple[list[dict], bytes]:
+        """What the next batch holds, and how it travels."""
+        rows = rows_of(self.name, number, self.random.randint(1, self.rows_max))
+        return rows, body_of(rows)
+
+    def content_type(self, number: int) -> str:
+        return NDJSON
+
     def turn(self) -> None:
         self.number += 1
         headers, sequence = self.identity(self.number)
-        rows = rows_of(self.name, self.number, self.random.randint(1, self.rows_max))
-        batch = Batch(rows, {"Content-Type": NDJSON} | headers, body_of(rows), sequence)
+        rows, body = self.make(self.number)
+        batch = Batch(rows, {"Content-Type": self.content_type(self.number)} | headers, body, sequence)
         self.land(batch)
         self.remember(batch)
         if self.random.random() < 0.1:
@@ -226,7 +234,7 @@ class Sender(Actor):
             drop_after_sending(self.server.port, self.target, batch.body, batch.headers, self.random)
             self.tally.dropped += 1
         answer = self.until_acknowledged(batch)
-        assert answer["accepted"] == batch.size and not answer["rejected"], f"{self.name}: {answer}"
+        self.check_answer(batch, answer)
         batch.position, batch.landed_at = answer["position"], time.monotonic()
         self.tally.batches += 1
         self.tally.rows += batch.size
@@ -246,9 +254,12 @@ class Sender(Actor):
         self.tally.repeats += 1
         self.tally.repeats_after_restart += batch.landed_at < self.server.started_at
 
+    def check_answer(self, batch: Batch, answer: dict) -> None:
+        assert answer["accepted"] == batch.size and not answer["rejected"], f"{self.name}: {answer}"
+
     def check_repeat(self, batch: Batch, answer: dict) -> None:
         assert answer["duplicate"] is True, f"{self.name}: an acknowledged batch was taken again: {answer}"
-        assert answer["accepted"] == batch.size and not answer["rejected"], f"{self.name}: {answer}"
+        self.check_answer(batch, answer)
         assert answer["position"] == batch.position, f"{self.name}: first at {batch.position}: {answer}"
 
     @property
@@ -265,7 +276,7 @@ class Sender(Actor):
                 headers = headers | {"Prefer": "wait=committed"}
             self.tally.attempts += 1
             try:
-                status, answer = self.transport.post(self.server.url + path + "/records", batch.body, headers)
+                status, answer = self.transport.post(self.server.url + self.target, batch.body, headers)
                 self.tally.statuses[status] = self.tally.statuses.get(status, 0) + 1
                 if status == 200:
                     return answer
