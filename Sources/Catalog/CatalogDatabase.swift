@@ -48,6 +48,11 @@ final class CatalogDatabase: Sendable {
         try reader.withLock { database in try database.transaction(.deferred) { try body(database) } }
     }
 
+    /// Changes with every transaction that anybody commits, of this process or another.
+    func version() throws -> Int64 {
+        try reader.withLock { try $0.integer("PRAGMA data_version") ?? 0 }
+    }
+
     /// Runs `body` in a write transaction. A throw from `body` rolls back and nothing has happened.
     ///
     /// Throws `.outcomeUnknown` (`commit_outcome_unknown`) when the COMMIT itself failed in a way that leaves open

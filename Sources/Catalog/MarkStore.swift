@@ -73,7 +73,8 @@ enum MarkStore {
         guard changed == 1 else {
             throw FirnError(
                 .fenced, "producer_rewound",
-                "producer '\(mark.producer)' is committed beyond epoch \(mark.epoch), sequence \(mark.sequence)")
+                "producer '\(mark.producer)' is committed beyond epoch \(mark.epoch), sequence \(mark.sequence)",
+                context: table.textValue.map { ["table-uuid": $0] } ?? [:])
         }
     }
 

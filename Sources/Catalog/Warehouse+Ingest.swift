@@ -15,6 +15,20 @@ extension Warehouse {
         }
     }
 
+    /// A number that changes with every transaction that anybody commits to the catalog: while it stays, everything read
+    /// from the catalog is still so.
+    public func catalogVersion() throws -> Int64 { try core.database.version() }
+
+    /// What the catalog knows of a table's ingestion, all of one moment.
+    public func ingestState(_ table: UUID) throws -> IngestState {
+        try core.database.readConsistently { database in
+            IngestState(
+                position: try MarkStore.position(table, in: database),
+                producers: try MarkStore.producers(table, in: database),
+                watermarks: try MarkStore.watermarks(table, in: database))
+        }
+    }
+
     /// The highest log position that any table is committed through; 0 for a new warehouse.
     public func highestLogPosition() throws -> UInt64 {
         try core.database.read { database in
@@ -31,4 +45,12 @@ extension Warehouse {
     ) throws {
         _ = try committer(for: id).setProperties(set, remove: Set(remove), check: check)
     }
+}
+
+/// How far a table's ingestion is committed.
+public struct IngestState: Sendable {
+    /// Everything in the log up to here is in the table; 0 before the first commit.
+    public let position: UInt64
+    public let producers: [ProducerMark]
+    public let watermarks: [WatermarkMark]
 }

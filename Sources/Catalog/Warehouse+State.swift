@@ -22,9 +22,11 @@ extension Warehouse {
     /// Forgets the idempotency keys that are older than their table's window; answers how many. A key of a table that
     /// cannot be loaded stays.
     ///
-    /// - Parameter windowMs: how long the keys of a table are kept; nil for a table that is gone.
+    /// - Parameters:
+    ///   - nowMs: the time by which they are old.
+    ///   - windowMs: how long the keys of a table are kept; nil for a table that is gone.
     @discardableResult
-    public func forgetKeys(_ windowMs: (Table?) -> Int64) throws -> Int {
+    public func forgetKeys(nowMs: Int64, _ windowMs: (Table?) -> Int64) throws -> Int {
         let owners = try core.database.read { database in
             try database.query("SELECT DISTINCT table_uuid FROM firn_idempotency_keys").compactMap { $0[0].textValue }
         }
@@ -34,8 +36,7 @@ extension Warehouse {
             let table = try loadTable(id)
             tables[table.metadata.tableUUID.description] = table
         }
-        let now = core.nowMs
-        let oldest = owners.map { (uuid: $0, ms: now - windowMs(tables[$0])) }
+        let oldest = owners.map { (uuid: $0, ms: nowMs - windowMs(tables[$0])) }
         return try core.database.write { database in
             try oldest.reduce(0) { sum, owner in
                 sum

@@ -31,9 +31,9 @@ public struct IngestFigures: Sendable {
 
 extension IngestService {
     public var figures: IngestFigures {
-        let (open, isClosed) = tables.withLock { (Array($0.byIdentifier), $0.closed) }
+        let (open, isClosed) = tables.withLock { ($0.registry.all, $0.closed) }
         return IngestFigures(
-            tables: open.filter { $0.value.condition != .dropped }.map { $0.value.figures($0.key) },
+            tables: open.filter { $0.condition != .dropped }.map { $0.figures($0.identifier) },
             log: log.stats, logBytesMax: options.logBytesMax, memoryBytes: budget.bytesUsed,
             memoryBytesMax: budget.limit, decodeQueue: decodePool.queued, isClosed: isClosed)
     }

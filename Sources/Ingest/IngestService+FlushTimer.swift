@@ -19,8 +19,9 @@ extension IngestService {
                 keysForgottenNanos = now
                 forgetKeys()
             }
-            let (open, closed, running) = tables.withLock {
-                (Array($0.byIdentifier.values), $0.closed, $0.flushesRunning)
+            let (open, closed, running) = tables.withLock { tables in
+                tables.registry.prune()
+                return (tables.registry.all, tables.closed, tables.flushesRunning)
             }
             let pressed = closed || budget.bytesUsed > budget.limit / 2
             sleepNanos = Self.sleepNanosMax
@@ -38,7 +39,7 @@ extension IngestService {
     private func forgetKeys() {
         flushPool.submit { [self] in
             do {
-                try warehouse.forgetKeys { table in
+                try warehouse.forgetKeys(nowMs: keyClock.now(warehouse.environment.clock)) { table in
                     IngestPolicy.keyWindowMs(table?.metadata.properties ?? [:]) ?? options.idempotencyWindowMs
                 }
             } catch {
@@ -57,9 +58,7 @@ extension IngestService {
             }
         }
         let gather = assembly.withLock { _ in
-            TableFlush(ingestor) { uuid in
-                tables.withLock { $0.byIdentifier.values.first { $0.tableUUID == uuid } }
-            }
+            TableFlush(ingestor) { uuid in tables.withLock { $0.registry[uuid] } }
         }
         guard let flush = gather else { return }
         tables.withLock { $0.flushesRunning += 1 }
@@ -74,7 +73,7 @@ extension IngestService {
     /// Everything handed over and no longer waiting in any table is committed: the log may forget it.
     private func releaseLog() {
         let position = tables.withLock { tables -> UInt64 in
-            let oldest = tables.byIdentifier.values.compactMap(\.oldestUncommitted).min()
+            let oldest = tables.registry.all.compactMap(\.oldestUncommitted).min()
             return min(tables.delivered, oldest.map { $0 - 1 } ?? .max)
         }
         log.release(through: position)

@@ -17,7 +17,7 @@ import Synchronization
 /// One process holds a warehouse's log at a time.
 public final class IngestService: Sendable {
     struct Tables {
-        var byIdentifier: [TableIdentifier: TableIngestor] = [:]
+        var registry = TableRegistry()
         var closed = false
         /// The highest position the log thread has handed over.
         var delivered: UInt64 = 0
@@ -36,6 +36,9 @@ public final class IngestService: Sendable {
     /// Held while a request is handed to several tables, and while a flush gathers the tables that belong together, so
     /// that no flush sees half of a request.
     let assembly = Mutex(())
+    /// The catalog's version, and when looking at it began.
+    let catalogCheck = Mutex((version: Int64(-1), nanos: Int64.min))
+    let keyClock = SteadyClock()
     let tick = Semaphore()
     let stopped = Semaphore()
 
@@ -72,7 +75,7 @@ public final class IngestService: Sendable {
 
     private init(
         warehouse: Warehouse, options: IngestOptions, budget: MemoryBudget, log: WriteAheadLog,
-        logger: Logger, ingestors: [TableIdentifier: TableIngestor], delivered: UInt64
+        logger: Logger, ingestors: [TableIngestor], delivered: UInt64
     ) {
         self.warehouse = warehouse
         self.options = options
@@ -82,7 +85,7 @@ public final class IngestService: Sendable {
         decodePool = WorkerPool(name: "decode", threads: options.decodeThreads)
         flushPool = WorkerPool(name: "flush", threads: options.flushThreads)
         tables.withLock {
-            $0.byIdentifier = ingestors
+            $0.registry = TableRegistry(ingestors)
             $0.delivered = delivered
         }
     }

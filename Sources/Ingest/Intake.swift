@@ -47,7 +47,8 @@ final class Intake: Sendable {
     func run() {
         do {
             let ingestors = try request.parts.map { part in
-                try service.ingestor(for: part.table, creatingFrom: part.body, format: part.format)
+                try service.ingestor(
+                    for: part.table, arrivedNanos: arrivedNanos, creatingFrom: part.body, format: part.format)
             }
             guard Set(ingestors.map(\.tableUUID)).count == ingestors.count else {
                 throw FirnError(.invalidInput, "table_twice", "a request names each table once")
@@ -58,6 +59,8 @@ final class Intake: Sendable {
             case .duplicate(let answers):
                 service.budget.release(reserved)
                 return answer(ingestors, answers, duplicate: true)
+            case .takeover(let answers, let newest):
+                return try takeOver(ingestors, answers, newest)
             }
             do {
                 try append(try decode(ingestors))
@@ -78,12 +81,15 @@ final class Intake: Sendable {
         /// Put off; `run` is called again.
         case waiting
         case duplicate([StoredAnswer])
+        /// The same, but the producer's epoch must become durable first; with its newest sequence in each table.
+        case takeover([StoredAnswer], newest: [Int64])
     }
 
     /// Asks every table's ledger. The identity is reserved in all of them, or in none.
     private func settle(_ ingestors: [TableIngestor]) throws -> Identity {
         var reserved: [TableIngestor] = []
         var known: [StoredAnswer] = []
+        var newest: [Int64] = []
         func withdraw() { for ingestor in reserved { ingestor.abandon(request.stamp) } }
         for ingestor in ingestors {
             let decision: ProducerLedger.Decision
@@ -96,6 +102,9 @@ final class Intake: Sendable {
             switch decision {
             case .fresh: reserved.append(ingestor)
             case .duplicate(let answer): known.append(answer)
+            case .takeover(let answer, let sequence):
+                known.append(answer)
+                newest.append(sequence)
             case .inFlight:
                 withdraw()
                 try putOff(ingestor)
@@ -120,7 +129,7 @@ final class Intake: Sendable {
                 "some of the tables have taken a batch with this key or sequence, others have not; use a new one")
         }
         service.counters.duplicate()
-        return .duplicate(known)
+        return newest.count == known.count ? .takeover(known, newest: newest) : .duplicate(known)
     }
 
     private func putOff(_ ingestor: TableIngestor) throws(FirnError) {
@@ -128,6 +137,36 @@ final class Intake: Sendable {
             throw FirnError(.conflict, "in_flight", "the same batch is still in flight; try again")
         }
         ingestor.whenSettled(request.stamp) { [self] in service.decodePool.submit { self.run() } }
+    }
+
+    /// Logs a producer's higher epoch before its repeated batch is answered.
+    private func takeOver(_ ingestors: [TableIngestor], _ answers: [StoredAnswer], _ newest: [Int64]) throws {
+        guard case .sequence(let producer, let epoch, _) = request.stamp else { preconditionFailure("no producer") }
+        let records = zip(ingestors, newest).map { ingestor, sequence in
+            BatchRecord(
+                table: ingestor.tableUUID, schemaId: Int32(ingestor.metadata.currentSchemaId), format: .ndjson,
+                stamp: .sequence(producer: producer, epoch: epoch, sequence: sequence), acceptedCount: 0,
+                arrivalMicros: service.warehouse.environment.clock.nowMicros(),
+                settings: LandingSettings(isTakeover: true).encode(), body: [])
+        }
+        let decoded = try zip(ingestors, records).map { ingestor, record in
+            Decoded(
+                ingestor: ingestor, landing: try Landing(empty: ingestor.schema), record: record, deadLetters: nil,
+                eventTime: nil)
+        }
+        let entry = LogEntry(payload: try LoggedRequest.encode(records))
+        try service.log.append(entry) { [self] result in
+            switch result {
+            case .success(let position):
+                let deliveries = Delivery.make(decoded, answers, position: position, arrivedNanos: arrivedNanos)
+                service.budget.adjust(from: reserved, to: deliveries.reduce(0) { $0 + $1.chunk.bytes })
+                _ = service.deliver(deliveries, position: position)
+                answer(ingestors, answers, duplicate: true)
+            case .failure(let error):
+                service.budget.release(reserved)
+                completion(.failure(error))
+            }
+        }
     }
 
     // MARK: Rows
@@ -141,9 +180,7 @@ final class Intake: Sendable {
             throw FirnError(.invalidInput, "empty_body", "the body holds no record")
         }
         guard landed == 0 || request.isMultiTable && refused > 0 else { return decoded }
-        let rejections = zip(request.parts, decoded).flatMap { part, one in
-            one.landing.rejections.map { placed($0, part) }
-        }
+        let rejections = decoded.flatMap(\.landing.rejections)
         let message =
             landed == 0
             ? "none of the \(refused) records could be accepted"
@@ -151,16 +188,6 @@ final class Intake: Sendable {
         throw FirnError(
             .invalidInput, landed == 0 ? "all_records_rejected" : "records_rejected", message,
             cause: AllRecordsRejected(rejections: rejections, rejectedCount: refused))
-    }
-
-    /// A rejection with the line of the request, and the table where there are several.
-    private func placed(_ rejection: Rejection, _ part: IngestRequest.Part) -> Rejection {
-        guard request.isMultiTable else { return rejection }
-        let index = rejection.line - 1
-        let line = part.lines.indices.contains(index) ? Int(part.lines[index]) : rejection.line
-        return Rejection(
-            line: line, column: rejection.column, code: rejection.code,
-            message: "\(part.table): \(rejection.message)")
     }
 
     private func decode(_ part: IngestRequest.Part, _ ingestor: TableIngestor) throws -> Decoded {
@@ -188,10 +215,12 @@ final class Intake: Sendable {
         _ part: IngestRequest.Part, _ ingestor: TableIngestor, _ metadata: TableMetadata, _ policy: IngestPolicy
     ) throws -> Decoded {
         let clock = service.warehouse.environment.clock
-        let deadLetters = policy.keepsDeadLetters ? try service.deadLetters(of: ingestor) : nil
+        let deadLetters =
+            policy.keepsDeadLetters ? try service.deadLetters(of: ingestor, arrivedNanos: arrivedNanos) : nil
         let settings = LandingSettings(
             decode: policy.decode, deadLetters: deadLetters?.tableUUID, eventTime: policy.eventTime,
-            cutoff: policy.eventTime.flatMap { ingestor.cutoff($0, nowMs: clock.nowMs()) })
+            cutoff: policy.eventTime.flatMap { ingestor.cutoff($0, nowMs: clock.nowMs()) },
+            lines: part.lines, tableName: request.isMultiTable ? part.table.description : nil)
         let arrivalMicros = clock.nowMicros()
         let landing = try Landing(
             part.body, format: part.format, schema: metadata.currentSchema, settings: settings,
@@ -199,7 +228,7 @@ final class Intake: Sendable {
         let record = BatchRecord(
             table: ingestor.tableUUID, schemaId: Int32(metadata.currentSchemaId), format: part.format,
             stamp: request.stamp, acceptedCount: landing.batch.rowCount, arrivalMicros: arrivalMicros,
-            settings: settings.encode(), body: part.body)
+            settings: settings.logged(with: landing).encode(), body: part.body)
         return Decoded(
             ingestor: ingestor, landing: landing, record: record, deadLetters: deadLetters,
             eventTime: policy.eventTime)
@@ -221,12 +250,7 @@ final class Intake: Sendable {
     }
 
     private func landed(_ decoded: [Decoded], at position: UInt64) {
-        let answers = zip(request.parts, decoded).map { part, one in
-            StoredAnswer(
-                accepted: one.landing.batch.rowCount, rejections: one.landing.rejections.map { placed($0, part) },
-                rejectedCount: one.landing.rejectedCount, deadLettered: one.landing.deadLetters.count,
-                position: position)
-        }
+        let answers = decoded.map { $0.landing.answer(at: position) }
         let deliveries = Delivery.make(decoded, answers, position: position, arrivedNanos: arrivedNanos)
         service.budget.adjust(from: reserved, to: deliveries.reduce(0) { $0 + $1.chunk.bytes })
         let taken = service.deliver(deliveries, position: position)

@@ -36,16 +36,13 @@ final class LogReplay {
         for batch in try LoggedRequest.decode(record.payload) {
             if let part = try decode(batch, at: record.position) { decoded.append(part) }
         }
-        let answers = decoded.map { part in
-            StoredAnswer(
-                accepted: part.landing.batch.rowCount, rejections: part.landing.rejections,
-                rejectedCount: part.landing.rejectedCount, deadLettered: part.landing.deadLetters.count,
-                position: record.position)
-        }
+        let answers = decoded.map { $0.landing.answer(at: record.position) }
         let deliveries = Delivery.make(
             decoded, answers, position: record.position,
             arrivedNanos: warehouse.environment.clock.monotonicNanos())
-        for delivery in deliveries {
+        // Rows and letters are committed together, unless one of the two tables was dropped or fenced: each has a
+        // position of its own.
+        for delivery in deliveries where record.position > delivery.ingestor.committedPosition {
             budget.adjust(from: 0, to: delivery.chunk.bytes)
             _ = delivery.ingestor.accept(delivery.chunk)
         }
@@ -57,15 +54,21 @@ final class LogReplay {
 
     /// A batch as it was decoded the first time; nil when it is in the table already, or when its table is gone.
     private func decode(_ batch: BatchRecord, at position: UInt64) throws -> Intake.Decoded? {
-        guard let ingestor = try ingestor(batch.table), position > ingestor.committedPosition else { return nil }
-        guard case .fresh = try ingestor.begin(batch.stamp) else { return nil }
+        let settings = try LandingSettings(decoding: batch.settings)
+        // Dead letters whose table was dropped went with it.
+        let deadLetters = try settings.deadLetters.flatMap { try self.ingestor($0) }
+        guard let ingestor = try ingestor(batch.table) else { return nil }
+        let isMissing = position > ingestor.committedPosition
+        guard isMissing || deadLetters.map({ position > $0.committedPosition }) ?? false else { return nil }
+        if isMissing, !settings.isTakeover {
+            guard case .fresh = try ingestor.begin(batch.stamp) else { return nil }
+        }
         guard let schema = ingestor.metadata.schema(id: Int(batch.schemaId)) else {
             throw FirnError(
                 .corrupted, "log_schema_missing",
                 "the log names schema \(batch.schemaId) of table \(ingestor.identifier), which its metadata lacks",
                 context: ["position": String(position)])
         }
-        let settings = try LandingSettings(decoding: batch.settings)
         let landing = try Landing(
             batch.body, format: batch.format, schema: schema, settings: settings, nowMs: batch.arrivalMicros / 1000)
         guard landing.batch.rowCount == batch.acceptedCount else {
@@ -74,8 +77,6 @@ final class LogReplay {
                 "replaying the log gave \(landing.batch.rowCount) records where \(batch.acceptedCount) were acknowledged",
                 context: ["position": String(position), "table": "\(ingestor.identifier)"])
         }
-        // Dead letters whose table was dropped went with it.
-        let deadLetters = try settings.deadLetters.flatMap { try self.ingestor($0) }
         return Intake.Decoded(
             ingestor: ingestor, landing: landing, record: batch, deadLetters: deadLetters,
             eventTime: settings.eventTime)
@@ -87,12 +88,12 @@ final class LogReplay {
         _ = TableFlush(ingestor) { ingestors[$0] }?.run(warehouse)
     }
 
-    /// The ingestors with what is left to commit, by name.
-    func finish() throws -> [TableIdentifier: TableIngestor] {
+    /// The ingestors with what is left to commit.
+    func finish() throws -> [TableIngestor] {
         if records > 0 {
             logger.info("replayed the log", metadata: ["records": "\(records)", "tables": "\(ingestors.count)"])
         }
-        return Dictionary(ingestors.values.map { ($0.identifier, $0) }) { first, _ in first }
+        return Array(ingestors.values)
     }
 
     private func ingestor(_ uuid: UUID) throws -> TableIngestor? {

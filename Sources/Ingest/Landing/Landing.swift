@@ -34,10 +34,11 @@ struct Landing: Sendable {
         } else {
             decoded = try decode(body, format: format, schema: schema, settings: settings.decode, options: options)
         }
+        let place = Placement(settings)
         guard let policy = settings.eventTime, decoded.batch.rowCount > 0 else {
             batch = decoded.batch
-            deadLetters = decoded.rejected
-            rejections = decoded.rejections
+            deadLetters = decoded.rejected.map(place.callAsFunction)
+            rejections = decoded.rejections.map(place.callAsFunction)
             rejectedCount = decoded.rejectedCount
             (lateCount, maxEventMicros) = (0, nil)
             return
@@ -49,15 +50,47 @@ struct Landing: Sendable {
                 outcome.late, cutoff: settings.cutoff)
         }
         batch = outcome.kept
-        deadLetters = decoded.rejected + late
-        rejections = Array((decoded.rejections + late.map(\.rejection)).prefix(options.rejectionsReportedMax))
+        deadLetters = (decoded.rejected + late).map(place.callAsFunction)
+        rejections = (decoded.rejections + late.map(\.rejection)).prefix(options.rejectionsReportedMax)
+            .map(place.callAsFunction)
         rejectedCount = decoded.rejectedCount + late.count
         lateCount = outcome.late.count
         maxEventMicros = outcome.maxEventMicros
     }
 
+    /// No records at all.
+    init(empty schema: Schema) throws(FirnError) {
+        try self.init([], format: .ndjson, schema: schema, settings: LandingSettings(), nowMs: 0)
+    }
+
+    /// What the sender is told, at the batch's position in the log.
+    func answer(at position: UInt64) -> StoredAnswer {
+        StoredAnswer(
+            accepted: batch.rowCount, rejections: rejections, rejectedCount: rejectedCount,
+            deadLettered: deadLetters.count, position: position)
+    }
+
     /// Records that neither the table nor its dead letters take.
     var refusedCount: Int { rejectedCount - deadLetters.count }
+}
+
+/// Gives rejections of a part the place in the whole request for several tables.
+private struct Placement {
+    private let settings: LandingSettings
+
+    init(_ settings: LandingSettings) { self.settings = settings }
+
+    func callAsFunction(_ rejection: Rejection) -> Rejection {
+        guard let table = settings.tableName else { return rejection }
+        let index = rejection.line - 1
+        return Rejection(
+            line: settings.lines.indices.contains(index) ? Int(settings.lines[index]) : rejection.line,
+            column: rejection.column, code: rejection.code, message: "\(table): \(rejection.message)")
+    }
+
+    func callAsFunction(_ record: RejectedRecord) -> RejectedRecord {
+        settings.tableName == nil ? record : RejectedRecord(rejection: self(record.rejection), payload: record.payload)
+    }
 }
 
 /// Finds the records again that late rows came from.

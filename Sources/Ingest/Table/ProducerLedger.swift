@@ -12,9 +12,12 @@ import Catalog
 struct ProducerLedger {
     enum Decision: Equatable {
         case fresh
-        /// The first answer; for a sequence below the producer's newest, whose answer is no longer kept, an empty one
-        /// that stands at the newest position.
+        /// The first answer; for a sequence so old that its answer is no longer kept, an empty one that stands at the
+        /// newest position.
         case duplicate(StoredAnswer)
+        /// The same, under an epoch that is higher than any durable one: that must be logged before the answer, or a
+        /// crash would let the predecessor back in. `newest` is the producer's newest durable sequence.
+        case takeover(StoredAnswer, newest: Int64)
         /// The same batch is being worked on by another request.
         case inFlight
         /// Another batch of this producer is being worked on.
@@ -24,10 +27,12 @@ struct ProducerLedger {
 
     struct Producer {
         var epoch: Int64
+        /// The epoch that a restart would know.
+        var durableEpoch: Int64?
         /// The newest durable sequence; nil before the first.
         var sequence: Int64?
         var committedSequence: Int64?
-        var answer: StoredAnswer?
+        var recent = RecentAnswers()
         var inFlight: Int64?
     }
 
@@ -38,8 +43,8 @@ struct ProducerLedger {
     init(committed marks: [ProducerMark]) throws(FirnError) {
         for mark in marks {
             producers[mark.producer] = Producer(
-                epoch: mark.epoch, sequence: mark.sequence, committedSequence: mark.sequence,
-                answer: try StoredAnswer(decoding: mark.answer))
+                epoch: mark.epoch, durableEpoch: mark.epoch, sequence: mark.sequence,
+                committedSequence: mark.sequence, recent: try RecentAnswers(decoding: mark.answer, mark.sequence))
         }
     }
 
@@ -57,13 +62,13 @@ struct ProducerLedger {
         case .sequence(let id, let epoch, let sequence):
             var producer = producers[id] ?? Producer(epoch: epoch)
             guard epoch >= producer.epoch else { return .fenced(currentEpoch: producer.epoch) }
+            // A successor waits for what its predecessor still has in flight: that lands before it or not at all.
+            if producer.inFlight != nil, epoch > producer.epoch { return .inFlight }
             producer.epoch = epoch
             defer { producers[id] = producer }
             if let newest = producer.sequence, sequence <= newest {
-                let answer = producer.answer
-                if sequence == newest, let answer { return .duplicate(answer) }
-                return .duplicate(
-                    StoredAnswer(accepted: 0, rejections: [], rejectedCount: 0, position: answer?.position ?? 0))
+                let answer = producer.recent[sequence] ?? .forgotten(at: producer.recent.newestPosition)
+                return epoch > producer.durableEpoch ?? .min ? .takeover(answer, newest: newest) : .duplicate(answer)
             }
             if let other = producer.inFlight { return other == sequence ? .inFlight : .busy }
             producer.inFlight = sequence
@@ -87,9 +92,13 @@ struct ProducerLedger {
         case .sequence(let id, let epoch, let sequence):
             var producer = producers[id] ?? Producer(epoch: epoch)
             producer.epoch = max(epoch, producer.epoch)
-            producer.sequence = sequence
-            producer.answer = answer
-            producer.inFlight = nil
+            producer.durableEpoch = max(epoch, producer.durableEpoch ?? epoch)
+            // A takeover repeats the newest sequence, whose answer stands.
+            if sequence != producer.sequence {
+                producer.sequence = sequence
+                producer.recent.append(sequence, answer)
+                producer.inFlight = nil
+            }
             producers[id] = producer
         }
     }

@@ -39,24 +39,34 @@ public struct StoredAnswer: Sendable, Equatable {
     }
 
     /// JSON for the catalog.
-    public func encode() -> [UInt8] {
-        JSONValue.object([
+    public func encode() -> [UInt8] { json.serialize() }
+
+    var json: JSONValue {
+        .object([
             .init("accepted", .integer(Int64(accepted))),
             .init("rejected", .array(rejections.map(\.json))),
             .init("rejected-count", .integer(Int64(rejectedCount))),
             .init("dead-lettered", .integer(Int64(deadLettered))),
             .init("position", .integer(Int64(bitPattern: position))),
-        ]).serialize()
+        ])
     }
 
     public init(decoding bytes: [UInt8]) throws(FirnError) {
-        let json = try JSONValue(parsing: bytes, source: "stored answer")
+        self.init(json: try JSONValue(parsing: bytes, source: "stored answer"))
+    }
+
+    init(json: JSONValue) {
         let rejected = json["rejected"]?.arrayValue ?? []
         self.init(
             accepted: Int(json["accepted"]?.intValue ?? 0), rejections: rejected.map(Rejection.init(json:)),
             rejectedCount: Int(json["rejected-count"]?.intValue ?? 0),
             deadLettered: Int(json["dead-lettered"]?.intValue ?? 0),
             position: UInt64(bitPattern: json["position"]?.intValue ?? 0))
+    }
+
+    /// Stands for the answer to a batch that landed too long ago for its own to be kept.
+    static func forgotten(at position: UInt64) -> StoredAnswer {
+        StoredAnswer(accepted: 0, rejections: [], rejectedCount: 0, position: position)
     }
 }
 

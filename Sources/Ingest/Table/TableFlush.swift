@@ -21,7 +21,7 @@ struct TableFlush {
         var next = 0
         while next < tied.count {
             for uuid in tied[next].partners where !tied.contains(where: { $0.tableUUID == uuid }) {
-                if let partner = find(uuid), partner.condition == .open { tied.append(partner) }
+                if let partner = find(uuid), partner.condition != .dropped { tied.append(partner) }
             }
             next += 1
         }

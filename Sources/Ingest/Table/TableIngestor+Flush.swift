@@ -50,6 +50,8 @@ extension TableIngestor {
     /// again: a commit that did happen must not happen twice.
     func reconcile() {
         do {
+            // What is still open must be decided before anything is read: a later commit would decide it otherwise.
+            _ = try warehouse.committer(for: identifier).settle()
             let position = try warehouse.logPosition(tableUUID)
             let (chunks, committed) = state.withLock { state in
                 (Array(state.chunks.prefix { $0.position <= position }), state.committedPosition)
@@ -89,7 +91,8 @@ extension TableIngestor {
             case .sequence(let id, let epoch, let sequence):
                 producers[id] = ProducerMark(
                     producer: id, epoch: epoch, sequence: sequence, position: chunk.position,
-                    accepted: chunk.answer.accepted, answer: chunk.answer.encode())
+                    accepted: chunk.answer.accepted,
+                    answer: state.withLock { $0.ledger.producer(id)?.recent.encode(through: sequence) ?? [] })
             }
         }
         for chunk in chunks {
@@ -150,13 +153,14 @@ extension TableIngestor {
     /// Decides what a failed flush means: gone, fenced, or tried again later with growing pauses.
     func fail(_ error: any Error) {
         let known = error as? FirnError
-        let concerned = known?.context["table-uuid"].map { $0 == tableUUID.description } ?? true
-        if known?.kind == .fenced, concerned {
+        // A table that was dropped with its files has no log position either, which looks like a fence at first.
+        let mayBeGone = known?.kind == .fenced || known?.code == "table_not_found" || known?.code == "table_replaced"
+        if mayBeGone, (try? locate()) == false { return }
+        if known?.kind == .fenced, known?.context["table-uuid"] == tableUUID.description {
             close(.fenced)
             logger.error("flush stopped", metadata: ["table": "\(identifier)", "error": "\(error)"])
             return
         }
-        if known?.code == "table_not_found" || known?.code == "table_replaced", (try? locate()) == false { return }
         let (failures, waiters) = state.withLock { state -> (Int, [Waiter]) in
             state.flushing = false
             state.failures += 1

@@ -71,7 +71,8 @@ final class TableIngestor: Sendable {
         var committedPosition: UInt64
         var committedSnapshotId: Int64?
         var waiters: [Waiter] = []
-        var checkedNanos: Int64
+        /// The catalog's version when the table was last looked up.
+        var version: Int64 = -1
         /// Requests that found their own batch in flight; run again when it has landed or failed.
         var retries: [@Sendable () -> Void] = []
         var policy: (metadata: Int64, policy: IngestPolicy)
@@ -89,7 +90,6 @@ final class TableIngestor: Sendable {
         let completion: @Sendable (Result<Int64?, any Error>) -> Void
     }
 
-    private static let checkIntervalNanos: Int64 = 1_000_000_000
     /// Commits that only a waiting sender asks for keep this distance.
     private static let waiterGapNanos: Int64 = 100_000_000
 
@@ -110,16 +110,15 @@ final class TableIngestor: Sendable {
         self.budget = budget
         self.logger = logger
         processTag = Hex.encode(warehouse.environment.random.next() >> 32, width: 8)
-        let ledger = try ProducerLedger(committed: warehouse.producers(tableUUID))
-        let position = try warehouse.logPosition(tableUUID)
+        let known = try warehouse.ingestState(tableUUID)
         let now = warehouse.environment.clock.monotonicNanos()
         let watermarks = Watermarks(
-            marks: try warehouse.watermarks(tableUUID), table: SnapshotSummary.watermarkMicros(of: table.metadata))
+            marks: known.watermarks, table: SnapshotSummary.watermarkMicros(of: table.metadata))
         state = Mutex(
             State(
-                table: table, ledger: ledger, committedPosition: position, checkedNanos: now,
-                policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)), lastCommitNanos: now,
-                watermarks: watermarks, committedWatermarks: watermarks))
+                table: table, ledger: try ProducerLedger(committed: known.producers),
+                committedPosition: known.position, policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)),
+                lastCommitNanos: now, watermarks: watermarks, committedWatermarks: watermarks))
     }
 
     var now: Int64 { warehouse.environment.clock.monotonicNanos() }
@@ -299,27 +298,19 @@ final class TableIngestor: Sendable {
         for retry in retries { retry() }
     }
 
-    /// Open, and looked up in the catalog less than a second ago.
-    var isFresh: Bool {
-        let now = now
-        return state.withLock { $0.condition == .open && now - $0.checkedNanos < Self.checkIntervalNanos }
-    }
-
-    /// True once a second: time to look whether the catalog still names this table.
-    func dueForCheck() -> Bool {
-        let now = now
-        return state.withLock { state in
-            guard now - state.checkedNanos >= Self.checkIntervalNanos, !state.flushing else { return false }
-            state.checkedNanos = now
-            return true
-        }
+    /// True when the table is open and had this name in this version of the catalog.
+    func isCurrent(_ identifier: TableIdentifier, at version: Int64) -> Bool {
+        state.withLock { $0.condition == .open && $0.version == version && $0.table.identifier == identifier }
     }
 
     /// Takes over a newer state of the same table, so that a change of schema or properties is seen.
-    func refresh(_ table: Table) {
+    ///
+    /// - Parameter version: the catalog's, from before the table was loaded; nil when that is not known.
+    func refresh(_ table: Table, version: Int64? = nil) {
         state.withLock { state in
-            guard table.metadata.lastUpdatedMs >= state.table.metadata.lastUpdatedMs else { return }
-            state.table = table
+            if let version { state.version = version }
+            let isNewer = table.metadata.lastUpdatedMs >= state.table.metadata.lastUpdatedMs
+            if isNewer || table.identifier != state.table.identifier { state.table = table }
         }
     }
 }
