@@ -153,6 +153,37 @@ import Testing
         #expect(try plan("id long, must string, N int, n double, price decimal(9, 3), f string") == nil)
     }
 
+    @Test func plansForCSVByWhatItsRecordsNeed() throws {
+        func plan(_ body: String) throws -> SchemaPlanner.Plan? {
+            try SchemaPlanner.planned(
+                Array(body.utf8), format: .csv, schema: try ShortSchema.parse("id long required, n int, f float"),
+                settings: .standard)
+        }
+        #expect(try plan("id,n,f\n1,2,1.5\n")?.change == nil)
+        #expect(try plan("id,n,f\n1,2,x\n")?.change == nil)
+        #expect(try plan("id,n,new\n1,2,2026-01-01\n")?.change.description == "add column new date")
+        let wide = try plan("id,n,f,new\n1,3000000000,1,a\n2,3,1,b\n3,4000000000,1,b\n")
+        #expect(wide?.change.description == "add column new string; widen column n to long")
+        #expect(wide?.records == 2)
+        #expect(try plan("id,n\n,2\n")?.change.description == "make column id optional")
+        #expect(try plan("n\n2\n")?.change.description == "make column id optional")
+    }
+
+    @Test func saysWhoAsks() throws {
+        let body = #"""
+            {"id":1}
+            {"id":1,"x":"bad"}
+            {"id":1,"x":1,"n":"bad"}
+            {"id":1,"x":"bad"}
+            {"id":2,"name":3}
+            """#
+        let plan = try SchemaPlanner.planned(
+            Array(body.utf8), format: .ndjson, schema: try ShortSchema.parse(Self.base), settings: .standard)
+        #expect(plan?.change.description == "add column x string")
+        #expect(plan?.records == 2)
+        #expect(plan?.sample == Array(#"{"id":1,"x":"bad"}"#.utf8))
+    }
+
     // MARK: - Properties
 
     /// Records grow at random beside a schema. What is planned lets in every record that is like it, what was decoded

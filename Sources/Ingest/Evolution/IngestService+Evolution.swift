@@ -18,24 +18,24 @@ extension IngestService {
         refused: Int
     ) throws -> TableMetadata? {
         let schema = metadata.currentSchema
-        let change: SchemaChange?
+        let plan: SchemaPlanner.Plan?
         do {
-            change =
-                part.format.hasColumns
-                ? SchemaPlanner.plan(
-                    inferred: try SchemaInference.infer(part.body, format: part.format), current: schema)
-                : try SchemaPlanner.plan(part.body, format: part.format, schema: schema, settings: policy.decode)
+            plan = try SchemaPlanner.planned(
+                part.body, format: part.format, schema: schema, settings: policy.decode)
         } catch {
             // The records stay refused, with their own reasons.
             logger.info(
                 "no schema change could be planned", metadata: ["table": "\(part.table)", "error": "\(error)"])
             return nil
         }
-        guard let change else { return nil }
+        guard let plan else { return nil }
+        let change = plan.change
         switch policy.schema {
         case .strict: return nil
         case .propose:
-            try warehouse.propose(ingestor.tableUUID, change: change, records: refused, sample: part.body)
+            try warehouse.propose(
+                ingestor.tableUUID, change: change, records: plan.records > 0 ? plan.records : refused,
+                sample: plan.sample)
             return nil
         case .additive:
             let table = try warehouse.evolve(

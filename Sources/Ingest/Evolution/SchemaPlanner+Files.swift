@@ -11,18 +11,70 @@ extension SchemaPlanner {
     public static func plan(inferred: Schema, current: Schema) -> SchemaChange? {
         var comparison = SchemaComparison()
         comparison.compare(inferred.fields, current.fields, .root)
-        var schema = current
-        var operations: [SchemaChange.Operation] = []
-        for operation in comparison.operations {
-            guard
-                let next = try? SchemaChange([operation]).apply(
-                    to: schema, lastColumnId: schema.highestFieldId
-                ).schema
-            else { continue }
-            schema = next
-            operations.append(operation)
+        return possible(comparison.operations, current)
+    }
+
+    /// What a body with columns of its own needs: other columns, and then what single records need beyond them.
+    ///
+    /// The types of CSV are guesses from its text, where every integer is a long: a column only widens for them when
+    /// a record was refused for its size.
+    static func plan(
+        columnsOf body: [UInt8], format: RecordFormat, schema: Schema, settings: DecodeSettings
+    ) throws(FirnError) -> Plan? {
+        var comparison = SchemaComparison()
+        comparison.compare(try SchemaInference.infer(body, format: format).fields, schema.fields, .root)
+        var operations = comparison.operations
+        var optionalWidenings: [String: SchemaChange.Operation] = [:]
+        if format == .csv {
+            for case .widen(let path, let type) in operations {
+                optionalWidenings[path.description] = .widen(path, to: type)
+            }
+            operations.removeAll { if case .widen = $0 { true } else { false } }
         }
-        return operations.isEmpty ? nil : SchemaChange(operations)
+        if settings.unknownColumns == .ignore {
+            operations.removeAll { if case .addColumn = $0 { true } else { false } }
+        }
+        let change = possible(operations, schema) ?? SchemaChange()
+        let wider = try change.apply(to: schema, lastColumnId: schema.highestFieldId).schema
+        var options = DecoderOptions()
+        options.rejectionsReportedMax = Int.max
+        guard let decoded = try? decode(body, format: format, schema: wider, settings: settings, options: options)
+        else { return change.isEmpty ? nil : Plan(change: change, records: 0, sample: []) }
+        let paths = Dictionary(
+            EvolutionNeeds(schema: wider, addsColumns: true).nodes.map { ($0.path.description, $0.path) },
+            uniquingKeysWith: { first, _ in first })
+        var (wanted, records) = (change.operations, 0)
+        for rejection in decoded.rejections {
+            guard let column = rejection.column, let path = paths[column] else { continue }
+            if rejection.code == RejectionCode.missingRequired {
+                wanted.append(.makeOptional(path))
+            } else if rejection.code == RejectionCode.outOfRange, let widening = optionalWidenings[column] {
+                wanted.append(widening)
+            } else {
+                continue
+            }
+            records += 1
+        }
+        var seen: Set<SchemaChange.Operation> = []
+        return possible(wanted.filter { seen.insert($0).inserted }, schema).map {
+            Plan(change: $0, records: records, sample: [])
+        }
+    }
+
+    /// The operations that can be had, one after the other; nil when none can.
+    private static func possible(_ operations: [SchemaChange.Operation], _ current: Schema) -> SchemaChange? {
+        if operations.isEmpty { return nil }
+        let whole = SchemaChange(operations)
+        if (try? whole.apply(to: current, lastColumnId: current.highestFieldId)) != nil { return whole }
+        var schema = current
+        var kept: [SchemaChange.Operation] = []
+        for operation in operations {
+            let change = SchemaChange([operation])
+            guard let next = try? change.apply(to: schema, lastColumnId: schema.highestFieldId).schema else { continue }
+            schema = next
+            kept.append(operation)
+        }
+        return kept.isEmpty ? nil : SchemaChange(kept)
     }
 }
 

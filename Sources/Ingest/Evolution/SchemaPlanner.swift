@@ -22,27 +22,46 @@ import Columnar
 /// The plan depends on nothing but the bytes, the schema and the settings. It is bounded by the body and by
 /// `Limits.columnsMax`.
 public enum SchemaPlanner {
-    /// The change that a body of JSON records needs, nil for none. Bodies of other formats carry a schema: see
-    /// `plan(inferred:current:)`.
+    /// A change with what asks for it.
+    public struct Plan: Sendable, Equatable {
+        public let change: SchemaChange
+        /// Records that need it; 0 where it is the body's own columns that do.
+        public let records: Int
+        /// One of these records; empty for none.
+        public let sample: [UInt8]
+    }
+
+    /// The change that a body needs, nil for none. A body with columns of its own is compared as
+    /// `plan(inferred:current:)` does.
     ///
-    /// Throws as `decode` for a body that is refused as a whole.
+    /// Throws as `decode` for a body that is refused as a whole, as `SchemaInference.infer` for one with columns.
     public static func plan(
         _ body: [UInt8], format: RecordFormat, schema: Schema, settings: DecodeSettings
     ) throws(FirnError) -> SchemaChange? {
-        guard format == .ndjson || format == .json else { return nil }
+        try planned(body, format: format, schema: schema, settings: settings)?.change
+    }
+
+    /// The same, with the records that ask for it.
+    public static func planned(
+        _ body: [UInt8], format: RecordFormat, schema: Schema, settings: DecodeSettings
+    ) throws(FirnError) -> Plan? {
+        guard !format.hasColumns else {
+            return try plan(columnsOf: body, format: format, schema: schema, settings: settings)
+        }
         var options = DecoderOptions()
         options.rejectionsReportedMax = Int.max
         let decoded = try decode(body, format: format, schema: schema, settings: settings, options: options)
         let lines = decoded.rejections.filter { EvolutionWalk.mayHelp($0.code) }.map(\.line)
         guard !lines.isEmpty else { return nil }
-        return try plan(records: RecordSlices.take(lines, of: body, format: format), schema: schema, settings: settings)
+        let records = RecordSlices.take(lines, of: body, format: format)
+        return try planned(records: records, schema: schema, settings: settings)
     }
 
     /// The change that rejected records need, nil for none. Each of `records` is one JSON object; what is none
     /// contributes nothing.
-    public static func plan(
+    public static func planned(
         records: [[UInt8]], schema: Schema, settings: DecodeSettings
-    ) throws(FirnError) -> SchemaChange? {
+    ) throws(FirnError) -> Plan? {
         var candidates = records
         for round in 1...roundsMax {
             let (change, contributing) = gather(candidates, schema, settings)
@@ -52,13 +71,16 @@ public enum SchemaPlanner {
                 return nil
             }
             let bad = try rejected(contributing.map { candidates[$0] }, wider, settings)
-            if bad.isEmpty { return change }
+            if bad.isEmpty {
+                return Plan(change: change, records: contributing.count, sample: candidates[contributing[0]])
+            }
             let dropped = Set(bad.map { contributing[$0] })
             let kept = round < roundsMax ? Array(candidates.indices) : contributing
             candidates = kept.filter { !dropped.contains($0) }.map { candidates[$0] }
         }
-        let (change, _) = gather(candidates, schema, settings)
-        return change.isEmpty ? nil : change
+        let (change, contributing) = gather(candidates, schema, settings)
+        guard let first = contributing.first else { return nil }
+        return Plan(change: change, records: contributing.count, sample: candidates[first])
     }
 
     /// Plans at most: a bad record may have kept a good one from contributing, which then may be bad as well.
