@@ -22,6 +22,7 @@ REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
 .PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv
+.PHONY: help demo test test-swift test-python soak fuzz sanitize bench bench-parquet bench-ingest build $(PARQUET_TOOL) lint format clean packages swift-present venv
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +77,9 @@ bench: build ## Acknowledged MB/s per core and p99 acknowledgement time
 
 bench-parquet: $(PARQUET_TOOL) venv ## Parquet encode and decode beside pyarrow, DuckDB and Polars (data: FIRN_BENCH)
 	$(PYTHON) Bench/parquet_peers.py
+
+bench-ingest: build venv ## NDJSON over HTTP to committed files beside DuckDB's conversion (data: FIRN_BENCH)
+	$(PYTHON) Bench/ingest_peers.py
 
 lint: swift-present ## Check the format of every Swift file
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
