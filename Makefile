@@ -21,8 +21,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv
-.PHONY: help demo test test-swift test-python soak fuzz sanitize bench bench-parquet bench-ingest build $(PARQUET_TOOL) lint format clean packages swift-present venv
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
