@@ -14,6 +14,17 @@ import Testing
         #expect(CRC32C.checksum([]) == 0)
     }
 
+    /// Long runs go through several streams at once; continued in pieces too short for that they must come out the same.
+    @Test func crc32cOfLongRuns() {
+        for count in [3071, 3072, 3073, 6151, 10_007] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 5) }
+            let pieces = stride(from: 0, to: count, by: 1000).reduce(UInt32(0)) { crc, start in
+                CRC32C.checksum(Array(bytes[start..<min(count, start + 1000)]), seed: crc)
+            }
+            #expect(CRC32C.checksum(bytes) == pieces)
+        }
+    }
+
     @Test func crc32() {
         #expect(CRC32.checksum(Array("123456789".utf8)) == 0xcbf4_3926)
         #expect(CRC32.checksum(Self.ramp) == 0x1e7a_6d24)

@@ -4,6 +4,7 @@ import CZlib
 /// CRC-32C (Castagnoli), the checksum of log records.
 public enum CRC32C {
     private static let hardware = firn_has_sse42() != 0
+    private static let interleaves = hardware && firn_has_pclmul() != 0
 
     private static let table: [UInt32] = (0..<256).map { index in
         (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? (crc >> 1) ^ 0x82F6_3B78 : crc >> 1 }
@@ -12,6 +13,7 @@ public enum CRC32C {
     /// Checksum of `bytes`, or of all that `seed` covered followed by `bytes`.
     public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
         guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return seed }
+        if interleaves { return ~firn_crc32c_fast(~seed, start, bytes.count) }
         if hardware { return ~firn_crc32c_hw(~seed, start, bytes.count) }
         var crc = ~seed
         for byte in bytes { crc = table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ (crc >> 8) }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,14 @@
 static inline int firn_errno(void) { return errno; }
 
 static inline int firn_open(const char *path, int flags, unsigned mode) { return open(path, flags, (mode_t)mode); }
+
+static const int firn_o_direct = O_DIRECT;
+
+/// Lets a file go through the page cache again; 0 when it did already.
+static inline int firn_stop_direct(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags != -1 && (flags & O_DIRECT) && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
 
 /// Names the calling thread; Linux keeps 15 bytes.
 static inline void firn_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
@@ -46,15 +55,33 @@ static inline int firn_has_sse42(void) { return __builtin_cpu_supports("sse4.2")
 __attribute__((target("sse4.2"))) static inline uint32_t firn_crc32c_hw(uint32_t crc, const uint8_t *p, size_t n) {
   uint64_t c = crc;
   while (n >= 8) {
-    uint64_t v;
-    memcpy(&v, p, 8);
-    c = _mm_crc32_u64(c, v);
+    c = _mm_crc32_u64(c, firn_load64(p));
     p += 8;
     n -= 8;
   }
   uint32_t r = (uint32_t)c;
   while (n--) r = _mm_crc32_u8(r, *p++);
   return r;
+}
+
+/// The same, three streams of 1 KiB at a time: the instruction takes three cycles, but one can begin in each. The first
+/// two streams' remainders are carried over what follows them by a multiplication with x^(8 * distance - 33) mod P.
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t firn_crc32c_fast(
+    uint32_t crc, const uint8_t *p, size_t n) {
+  const __m128i over1 = _mm_cvtsi64_si128(0x170076fa), over2 = _mm_cvtsi64_si128(0xa51b6135);
+  for (; n >= 3 * 1024; p += 3 * 1024, n -= 3 * 1024) {
+    uint64_t a = crc, b = 0, c = 0;
+    for (size_t i = 0; i < 1024; i += 8) {
+      a = _mm_crc32_u64(a, firn_load64(p + i));
+      b = _mm_crc32_u64(b, firn_load64(p + 1024 + i));
+      c = _mm_crc32_u64(c, firn_load64(p + 2048 + i));
+    }
+    __m128i carried = _mm_xor_si128(
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)a), over2, 0),
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)b), over1, 0));
+    crc = (uint32_t)(_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(carried)) ^ c);
+  }
+  return firn_crc32c_hw(crc, p, n);
 }
 
 static inline int firn_has_pclmul(void) { return __builtin_cpu_supports("pclmul"); }
@@ -102,7 +129,23 @@ static inline int firn_has_pclmul(void) { return 0; }
 static inline uint32_t firn_crc32_hw(uint32_t crc, const uint8_t *p, size_t n) { (void)p; (void)n; return crc; }
 static inline int firn_has_sse42(void) { return 0; }
 static inline uint32_t firn_crc32c_hw(uint32_t crc, const uint8_t *p, size_t n) { (void)p; (void)n; return crc; }
+static inline uint32_t firn_crc32c_fast(uint32_t crc, const uint8_t *p, size_t n) { (void)p; (void)n; return crc; }
 #endif
+
+/// Reserves space that reads as zeros and makes the file that long; 0 or an error number.
+static inline int firn_allocate(int fd, int64_t offset, int64_t count) {
+  while (fallocate(fd, 0, (off_t)offset, (off_t)count) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+/// Raises the calling thread's nice value by that much: Linux keeps one per thread. The bare calls, since the header of
+/// their wrappers clashes with Swift's module of the C library; the one that reads answers 20 less the value.
+static inline void firn_lower_thread(int by) {
+  long tid = syscall(SYS_gettid), rest = syscall(SYS_getpriority, 0, tid);
+  if (rest > 0) syscall(SYS_setpriority, 0, tid, 20 - rest + by);
+}
 
 /// Freed memory of up to `kept` bytes stays with the process, and allocations of up to 32 MiB come from it.
 static inline void firn_keep_freed_memory(int kept) {
