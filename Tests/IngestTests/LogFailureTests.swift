@@ -141,8 +141,8 @@ import Testing
             #expect(driver.append([[1]]))
             driver.close()
             try driver.open()
-            // Create, write, sync, rename, and the directory sync that never ends.
-            files.powerOff(atCall: 5)
+            // Create, reserve, write, sync, rename, and the directory sync that never ends.
+            files.powerOff(atCall: 6)
             #expect(!driver.append([[2]]))
             #expect(files.trace.suffix(2).map { $0.prefix(6) } == ["rename", "syncDi"])
             files.restart()

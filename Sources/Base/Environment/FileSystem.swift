@@ -27,6 +27,9 @@ public enum FileMode: Sendable {
     case read
     /// Read and write, the file must exist.
     case update
+    /// As `update`, for writes of whole pages: offset, length and address are multiples of 4096. They go past the page
+    /// cache where the system can, which saves a copy of data that is not read again soon.
+    case overwritePages
     /// Read and write, the file must not exist.
     case createNew
     /// Read and write, an existing file is emptied.
@@ -53,6 +56,9 @@ public protocol File: AnyObject, Sendable {
     func read(at offset: Int, count: Int) throws(FirnError) -> [UInt8]
     /// Writes all bytes or throws; after a throw any prefix may have been written.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FirnError)
+    /// Takes space for a range that begins at the end of the file and reads as zeros, so that writing there cannot fail
+    /// for want of it.
+    func allocate(_ range: Range<Int>) throws(FirnError)
     func truncate(to size: Int) throws(FirnError)
     /// `fdatasync`. After a throw nothing written since the last success may be believed durable, ever.
     func sync() throws(FirnError)
@@ -64,6 +70,10 @@ extension File {
         do {
             try bytes.withUnsafeBytes { try write($0, at: offset) }
         } catch { throw error as! FirnError }
+    }
+
+    public func allocate(_ range: Range<Int>) throws(FirnError) {
+        try write([UInt8](repeating: 0, count: range.count), at: range.lowerBound)
     }
 }
 

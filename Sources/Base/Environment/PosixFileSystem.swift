@@ -10,10 +10,14 @@ public struct PosixFileSystem: FileSystem {
             switch mode {
             case .read: O_RDONLY
             case .update: O_RDWR
+            case .overwritePages: O_RDWR | firn_o_direct
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             case .replace: O_RDWR | O_CREAT | O_TRUNC
             }
-        let descriptor = firn_open(path, flags | O_CLOEXEC, 0o644)
+        var descriptor = firn_open(path, flags | O_CLOEXEC, 0o644)
+        if descriptor < 0, errno == EINVAL, mode == .overwritePages {
+            descriptor = firn_open(path, flags & ~firn_o_direct | O_CLOEXEC, 0o644)
+        }
         guard descriptor >= 0 else { throw posixError("open", path) }
         return PosixFile(descriptor: descriptor, path: path)
     }
@@ -134,10 +138,22 @@ private final class PosixFile: File {
             let wrote = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
             if wrote < 0 {
                 if errno == EINTR { continue }
+                // A file system with larger pages, or one that only pretends to write past the cache.
+                if errno == EINVAL, firn_stop_direct(descriptor) != 0 { continue }
                 throw posixError("pwrite", path)
             }
             done += wrote
         }
+    }
+
+    func allocate(_ range: Range<Int>) throws(FirnError) {
+        let code = firn_allocate(descriptor, Int64(range.lowerBound), Int64(range.count))
+        guard code != 0 else { return }
+        if code == EOPNOTSUPP || code == ENOSYS {
+            return try write([UInt8](repeating: 0, count: range.count), at: range.lowerBound)
+        }
+        errno = code
+        throw posixError("fallocate", path)
     }
 
     func truncate(to size: Int) throws(FirnError) {

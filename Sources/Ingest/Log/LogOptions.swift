@@ -5,14 +5,15 @@ public struct LogOptions: Sendable {
     public var segmentBytes: Int
     /// Bound on the bytes of records that are queued or not yet released; past it appends are refused.
     public var maxBytes: Int
-    /// Segment files kept for reuse.
+    /// Segment files kept for reuse: about what a second of ingest at full speed fills, so that a steady stream only
+    /// overwrites.
     public var recycledSegmentsMax: Int
     /// Position of the first record when the directory holds no segment: one above the highest that the catalog knows.
     /// A log that ends below it has lost records and is not opened.
     public var startPosition: UInt64
 
     public init(
-        segmentBytes: Int = 64 << 20, maxBytes: Int = 4 << 30, recycledSegmentsMax: Int = 2, startPosition: UInt64 = 1
+        segmentBytes: Int = 64 << 20, maxBytes: Int = 4 << 30, recycledSegmentsMax: Int = 8, startPosition: UInt64 = 1
     ) {
         precondition(segmentBytes >= 2 * SegmentHeader.byteCount && segmentBytes % SegmentHeader.byteCount == 0)
         precondition(maxBytes > 0 && recycledSegmentsMax >= 0 && startPosition >= 1)
@@ -29,10 +30,11 @@ public struct LogOptions: Sendable {
 
     /// Bytes of one group; more wait for the next sync. Bounds the log thread's memory and what recovery holds.
     static let groupBytesMax = 8 << 20
-    /// Payloads from this size on go to the file from where they are, without a copy into the group's buffer.
-    static let directWriteBytes = 64 << 10
-    /// Bytes of zeros written and synced at a time while a new segment is prepared.
-    static let zeroFillBytes = 1 << 20
+    /// Bytes gathered for one write.
+    static let stagingBytes = 1 << 20
+    /// Bytes reserved and synced at a time while a new segment is prepared: a file system that cannot reserve fills them
+    /// with zeros.
+    static let allocatedBytes = 4 << 20
     /// Least length of a segment made in a hurry: a few groups of small records.
     static let shortSegmentBytes = 8 << 10
     /// First and longest pause between attempts to create a segment after a failure.

@@ -19,7 +19,10 @@ final class LogWriter: @unchecked Sendable {
     private struct Active {
         let file: any File
         let header: SegmentHeader
+        /// Behind the last record.
         var offset = SegmentHeader.byteCount
+        /// Where `staging` begins: always the start of a page.
+        var stagingOffset = SegmentHeader.byteCount
         var byteCount: Int { Int(header.fileBytes) }
     }
 
@@ -34,7 +37,8 @@ final class LogWriter: @unchecked Sendable {
     private var nextNumber: UInt64
     private(set) var durablePosition: UInt64
     private var releasedPosition: UInt64 = 0
-    private let staging = Buffer<UInt8>(capacity: 64 << 10)
+    /// What is to be written next, from the page on in which the last group ended.
+    private let staging = PageBuffer(capacity: LogOptions.stagingBytes)
 
     private var failures = 0
     private var retryAtNanos = Int64.min
@@ -100,51 +104,65 @@ final class LogWriter: @unchecked Sendable {
         return end - start
     }
 
+    /// Whole pages only, so that they can go past the page cache: the page that a group ends in is filled up with zeros,
+    /// which also end what replay will read, and written again with the next group.
     private func write(_ appends: ArraySlice<PendingAppend>) throws(FirnError) {
-        var offset = active!.offset
-        staging.removeAll()
         var position = durablePosition
         for append in appends {
             position += 1
-            try stage(append.entry, position: position, at: &offset)
+            try stage(append.entry, position: position)
         }
-        let end = offset + staging.count
-        // A page written whole need not be read first; zeros also end what replay will read.
-        let pageEnd = min(active!.byteCount, (end + 4095) & ~4095)
-        staging.append(repeating: 0, count: pageEnd - end)
-        try flush(at: &offset)
+        try syncStaging()
+    }
+
+    private func syncStaging() throws(FirnError) {
+        let end = active!.stagingOffset + staging.count
+        let open = staging.openBytes
+        staging.padPage()
+        try active!.file.write(staging.bytes, at: active!.stagingOffset)
         try active!.file.sync()
+        staging.keep(from: open == 0 ? staging.count : staging.count - PageBuffer.pageBytes, count: open)
+        active!.stagingOffset = end - open
         active!.offset = end
     }
 
-    private func stage(_ entry: LogEntry, position: UInt64, at offset: inout Int) throws(FirnError) {
-        let payload = entry.payload
-        encodeHeader(.record, payloadBytes: payload.count, checksum: entry.checksum, position: position)
-        if payload.count >= LogOptions.directWriteBytes {
-            try flush(at: &offset)
-            try active!.file.write(payload, at: offset)
-            offset += payload.count
-        } else {
-            payload.withUnsafeBufferPointer { staging.append($0) }
-        }
-        staging.append(repeating: 0, count: entry.frameBytes - FrameHeader.byteCount - payload.count)
+    private func stage(_ entry: LogEntry, position: UInt64) throws(FirnError) {
+        try stageHeader(.record, payloadBytes: entry.count, checksum: entry.checksum, position: position)
+        try stage(entry.head)
+        try stage(entry.body)
+        let padding = entry.frameBytes - FrameHeader.byteCount - entry.count
+        if padding > 0 { try stage([UInt8](repeating: 0, count: padding)) }
     }
 
-    private func encodeHeader(_ kind: FrameHeader.Kind, payloadBytes: Int, checksum: UInt32, position: UInt64) {
+    private func stageHeader(
+        _ kind: FrameHeader.Kind, payloadBytes: Int, checksum: UInt32, position: UInt64
+    ) throws(FirnError) {
         let header = active!.header
         let frame = FrameHeader(
             kind: kind, payloadBytes: payloadBytes, segment: header.number, position: position,
             durablePosition: durablePosition)
-        staging.reserve(FrameHeader.byteCount)
-        frame.encode(to: staging.pointer + staging.count, payloadChecksum: checksum, salt: header.salt)
-        staging.commit(FrameHeader.byteCount)
+        try stage(
+            [UInt8](unsafeUninitializedCapacity: FrameHeader.byteCount) { room, count in
+                frame.encode(to: room.baseAddress!, payloadChecksum: checksum, salt: header.salt)
+                count = FrameHeader.byteCount
+            })
     }
 
-    private func flush(at offset: inout Int) throws(FirnError) {
-        guard !staging.isEmpty else { return }
-        try active!.file.write(UnsafeRawBufferPointer(staging.values), at: offset)
-        offset += staging.count
-        staging.removeAll()
+    private func stage(_ bytes: [UInt8]) throws(FirnError) {
+        do {
+            try bytes.withUnsafeBytes { try stage($0) }
+        } catch { throw error as! FirnError }
+    }
+
+    private func stage(_ bytes: UnsafeRawBufferPointer) throws(FirnError) {
+        var done = 0
+        while true {
+            done += staging.append(UnsafeRawBufferPointer(rebasing: bytes[done...]))
+            if done == bytes.count { return }
+            try active!.file.write(staging.bytes, at: active!.stagingOffset)
+            active!.stagingOffset += staging.count
+            staging.removeAll()
+        }
     }
 
     // MARK: Segments
@@ -163,6 +181,7 @@ final class LogWriter: @unchecked Sendable {
         do throws(FirnError) {
             let file = try pool.begin(&header, frameBytes: frameBytes, wasNamed: &wasNamed)
             active = Active(file: file, header: header)
+            staging.removeAll()
             use(header, isSound: true)
         } catch {
             if wasNamed { use(header, isSound: false) }
@@ -256,12 +275,9 @@ final class LogWriter: @unchecked Sendable {
             pool.close()
         }
         guard let current = active, current.offset + FrameHeader.byteCount <= current.byteCount else { return }
-        staging.removeAll()
-        encodeHeader(.seal, payloadBytes: 0, checksum: 0, position: durablePosition + 1)
-        var offset = current.offset
         do {
-            try flush(at: &offset)
-            try current.file.sync()
+            try stageHeader(.seal, payloadBytes: 0, checksum: 0, position: durablePosition + 1)
+            try syncStaging()
         } catch {
             // Without a seal the next start rewrites the last group: slower, not wrong.
         }

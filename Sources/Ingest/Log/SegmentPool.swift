@@ -2,10 +2,10 @@ import Base
 
 /// Makes segment files: reuses released ones, prepares new ones ahead of need.
 ///
-/// A file becomes a segment in this order: all its pages written, header written; sync; rename to the segment's name;
-/// sync of the directory. So overwriting never has to allocate, and a crash leaves either no segment or one with a
-/// valid header. When a segment is needed and no file is ready, a short one bridges the gap: filling a whole one would
-/// keep appenders waiting.
+/// A file becomes a segment in this order: all its space reserved, header written; sync; rename to the segment's name;
+/// sync of the directory. So writing a record never has to allocate, and a crash leaves either no segment or one with a
+/// valid header. When a segment is needed and no file is ready, a short one bridges the gap: where the file system has
+/// to fill it with zeros, a whole one would keep appenders waiting.
 struct SegmentPool {
     private struct Spare {
         let file: any File
@@ -32,14 +32,14 @@ struct SegmentPool {
     /// True when a file of full length is ready to become a segment.
     var isReady: Bool { !recycled.isEmpty || spare?.filled == segmentBytes }
 
-    /// Writes and syncs one more slice of the spare file. After a failure the spare is gone, and its space with it.
+    /// Reserves and syncs one more slice of the spare file. After a failure the spare is gone, and its space with it.
     mutating func prepareSlice() throws(FirnError) {
         if spare == nil { spare = Spare(file: try directory.files.open(directory.sparePath, .replace)) }
         let file = spare!.file
         let filled = spare!.filled
-        let count = min(LogOptions.zeroFillBytes, segmentBytes - filled)
+        let count = min(LogOptions.allocatedBytes, segmentBytes - filled)
         do throws(FirnError) {
-            try file.write([UInt8](repeating: 0, count: count), at: filled)
+            try file.allocate(filled..<filled + count)
             try file.sync()
             spare!.filled = filled + count
         } catch {
@@ -61,16 +61,15 @@ struct SegmentPool {
         do throws(FirnError) {
             header.fileBytes = UInt64(isShort ? shortBytes(frameBytes) : segmentBytes)
             shortsInARow = isShort ? shortsInARow + 1 : 0
-            var start = header.encode()
-            if isShort { start += [UInt8](repeating: 0, count: Int(header.fileBytes) - start.count) }
-            try file.write(start, at: 0)
+            if isShort { try file.allocate(0..<Int(header.fileBytes)) }
+            try file.write(header.encode(), at: 0)
             try file.sync()
             file.close()
             wasNamed = true
             try directory.files.rename(path, to: directory.segmentPath(header.number))
             try directory.files.syncDirectory(directory.path)
             // Opened anew so that errors name the segment.
-            return try directory.files.open(directory.segmentPath(header.number), .update)
+            return try directory.files.open(directory.segmentPath(header.number), .overwritePages)
         } catch {
             if !wasNamed {
                 file.close()

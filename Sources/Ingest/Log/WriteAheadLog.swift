@@ -99,10 +99,10 @@ public final class WriteAheadLog: Sendable {
     public func append(
         _ record: LogEntry, onDurable: @escaping @Sendable (Result<UInt64, FirnError>) -> Void
     ) throws(FirnError) {
-        guard record.payload.count <= options.payloadBytesMax else {
+        guard record.count <= options.payloadBytesMax else {
             throw FirnError(
                 .limitExceeded, "log_record_too_large",
-                "a batch of \(record.payload.count) bytes does not fit the log; at most \(options.payloadBytesMax) do")
+                "a batch of \(record.count) bytes does not fit the log; at most \(options.payloadBytesMax) do")
         }
         let bytes = record.frameBytes
         let mustWake = try state.withLock { (state) throws(FirnError) -> Bool in
