@@ -16,9 +16,13 @@ public final class WorkerPool: Sendable {
     private let state = Mutex(State())
     private let wake = Semaphore()
 
-    public init(name: String, threads: Int) {
+    /// - Parameter niceness: how far the pool's threads give way to others of the process that want the same cores.
+    public init(name: String, threads: Int, niceness: Int = 0) {
         for index in 0..<threads {
-            Thread.spawn(name: "\(name)-\(index)") { [self] in work() }
+            Thread.spawn(name: "\(name)-\(index)") { [self] in
+                if niceness > 0 { Thread.giveWay(niceness) }
+                work()
+            }
         }
     }
 
@@ -105,6 +109,9 @@ public enum Thread {
             self.body = body
         }
     }
+
+    /// Raises the nice value of the calling thread by that much, where the system lets it.
+    public static func giveWay(_ niceness: Int) { firn_lower_thread(Int32(niceness)) }
 
     /// Starts a thread. `name` is cut to the 15 bytes that Linux keeps.
     public static func spawn(name: String, _ body: @escaping @Sendable () -> Void) {
