@@ -6,7 +6,9 @@ import Base
 /// first would make that the larger part of a commit. The text is that of the tree's `serialize()`.
 extension Snapshot {
     /// Appends the version 2 form.
-    func appendText(to out: inout [UInt8]) {
+    func appendText(to out: inout [UInt8]) { text.append(to: &out, makeText) }
+
+    private func makeText(_ out: inout [UInt8]) {
         out.append(contentsOf: #"{"sequence-number":"#.utf8)
         MetadataText.append(sequenceNumber, to: &out)
         out.append(contentsOf: #","snapshot-id":"#.utf8)

@@ -1,19 +1,22 @@
 import Base
+import Synchronization
 
 /// The state of a table at one time. Spec: https://iceberg.apache.org/spec/#snapshots
 public struct Snapshot: Hashable, Sendable {
-    public var snapshotId: Int64
-    public var parentSnapshotId: Int64?
+    public var snapshotId: Int64 { didSet { text = SnapshotText() } }
+    public var parentSnapshotId: Int64? { didSet { text = SnapshotText() } }
     /// Order of the change; 0 in version 1 tables.
-    public var sequenceNumber: Int64
-    public var timestampMs: Int64
+    public var sequenceNumber: Int64 { didSet { text = SnapshotText() } }
+    public var timestampMs: Int64 { didSet { text = SnapshotText() } }
     /// Location of the manifest list; empty for a version 1 snapshot that lists its manifests inline.
-    public var manifestList: String
+    public var manifestList: String { didSet { text = SnapshotText() } }
     /// `operation` and the counts of the change.
-    public var summary: [String: String]
-    public var schemaId: Int?
+    public var summary: [String: String] { didSet { text = SnapshotText() } }
+    public var schemaId: Int? { didSet { text = SnapshotText() } }
     /// Members of the JSON object that Firn does not interpret (`first-row-id`, `key-id` …), kept as read.
-    public var preserved: [JSONValue.Member]
+    public var preserved: [JSONValue.Member] { didSet { text = SnapshotText() } }
+    /// Shared by all copies of this state; a change starts a new one.
+    private(set) var text = SnapshotText()
 
     public init(
         snapshotId: Int64, parentSnapshotId: Int64?, sequenceNumber: Int64, timestampMs: Int64, manifestList: String,
@@ -31,6 +34,27 @@ public struct Snapshot: Hashable, Sendable {
 
     /// `append`, `replace`, `overwrite` or `delete`; nil in old version 1 snapshots.
     public var operation: String? { summary["operation"] }
+}
+
+/// The text of a snapshot in a metadata file, made once: every commit writes all snapshots, and all but one are those of
+/// the commit before. Part of no comparison.
+final class SnapshotText: Hashable, Sendable {
+    private let bytes = Mutex<[UInt8]?>(nil)
+
+    /// Appends the text, made by `make` unless it is known.
+    func append(to out: inout [UInt8], _ make: (inout [UInt8]) -> Void) {
+        let text = bytes.withLock { bytes in
+            if let bytes { return bytes }
+            var text: [UInt8] = []
+            make(&text)
+            bytes = text
+            return text
+        }
+        out.append(contentsOf: text)
+    }
+
+    static func == (_: SnapshotText, _: SnapshotText) -> Bool { true }
+    func hash(into hasher: inout Hasher) {}
 }
 
 /// A branch or tag. Spec: https://iceberg.apache.org/spec/#snapshot-references
