@@ -116,15 +116,31 @@ import Testing
     @Test func openFilesAreBounded() throws {
         let metadata = try table([PartitionField(sourceId: 2, name: "ts_day", transform: .day)])
         let store = MemoryStore()
+        // Batches of this size are not gathered.
+        let batches = (0..<6).map { number in
+            batch((0..<4096).map { row(Int64(number * 4096 + $0), day: Int64(number % 3), "a") })
+        }
+        let files = try write(metadata, batches, store, limits: .init(openFilesMax: 2, bufferedBytesMax: 1 << 30))
+        // Three days in turn never stay open between their batches.
+        #expect(files.count == 6)
+        #expect(try files.flatMap { try ids($0, metadata, store) }.sorted() == Array(0..<6 * 4096))
         let rows = (0..<20).map { row(Int64($0), day: Int64($0 % 5), "a") }
-        let files = try write(
-            metadata, rows.map { batch([$0]) }, store, limits: .init(openFilesMax: 2, bufferedBytesMax: 1 << 30))
-        // Five days in turn never stay open between their rows.
-        #expect(files.count == 20)
-        #expect(try files.flatMap { try ids($0, metadata, store) }.sorted() == Array(0..<20))
         let narrow = try write(
             metadata, [batch(rows)], MemoryStore(), limits: .init(openFilesMax: 9, bufferedBytesMax: 0))
         #expect(narrow.count == 5)
+    }
+
+    /// Single rows of many partitions in turn share batches before they are divided, and so files.
+    @Test func smallBatchesAreGathered() throws {
+        let metadata = try table([PartitionField(sourceId: 2, name: "ts_day", transform: .day)])
+        let store = MemoryStore()
+        let rows = (0..<5000).map { row(Int64($0), day: Int64($0 % 5), $0 % 7 == 0 ? nil : "name \($0)") }
+        let files = try write(
+            metadata, rows.map { batch([$0]) }, store, limits: .init(openFilesMax: 2, bufferedBytesMax: 1 << 30))
+        // 4096 rows and the rest, five days each: not a file a row.
+        #expect(files.count <= 10)
+        #expect(files.reduce(0) { $0 + $1.recordCount } == 5000)
+        #expect(try files.flatMap { try ids($0, metadata, store) }.sorted() == Array(0..<5000))
     }
 
     @Test func filesRollAtTheirSize() throws {

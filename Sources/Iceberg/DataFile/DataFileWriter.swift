@@ -5,11 +5,12 @@ import Storage
 
 /// Writes rows into Parquet data files, one or more a partition.
 ///
-/// 1. A batch's rows are grouped by partition.
-/// 2. Each group goes to its partition's open file. A file is finished when it reaches
+/// 1. Small batches are gathered until they make one of some thousand rows: a batch has its price in every column.
+/// 2. A batch's rows are grouped by partition.
+/// 3. Each group goes to its partition's open file. A file is finished when it reaches
 ///    `write.target-file-size-bytes`, when too many files are open (the one unused for longest goes), or when all open
 ///    files together buffer too much (the largest goes).
-/// 3. A finished file is durable and becomes a `DataFile` with its metrics.
+/// 4. A finished file is durable and becomes a `DataFile` with its metrics.
 ///
 /// One owner, one thread at a time. After a throw, call `abort`; files finished before are durable but nobody names
 /// them, so whoever chose their locations must delete them.
@@ -40,7 +41,14 @@ public final class DataFileWriter {
     private var finished: [DataFile] = []
     private var fileCount = 0
     private var clock = 0
+    /// Small batches that wait for company.
+    private var gathered: [RecordBatch] = []
+    private var gatheredRows = 0
+    private var gatheredBytes = 0
 
+    /// Batches of this many rows are written as they come, gathered ones when they reach it or hold this many bytes.
+    private static let gatheredRowsMax = 4096
+    private static let gatheredBytesMax = 8 << 20
     /// Rows between two looks at a file's size.
     private static let rowsPerWrite = 65_536
 
@@ -82,12 +90,32 @@ public final class DataFileWriter {
     }
 
     /// Bytes of memory held by open files.
-    public var bufferedBytes: Int { open.values.reduce(0) { $0 + $1.bufferedBytes } }
+    public var bufferedBytes: Int { open.values.reduce(gatheredBytes) { $0 + $1.bufferedBytes } }
 
     /// Precondition: the batch has the writer's schema.
     public func write(_ batch: RecordBatch) throws {
         precondition(batch.schema.fields == schema.fields, "a batch of another schema")
         guard batch.rowCount > 0 else { return }
+        if batch.rowCount >= Self.gatheredRowsMax {
+            try writeGathered()
+            return try place(batch)
+        }
+        gathered.append(batch)
+        gatheredRows += batch.rowCount
+        gatheredBytes += batch.byteCount
+        if gatheredRows >= Self.gatheredRowsMax || gatheredBytes >= Self.gatheredBytesMax { try writeGathered() }
+    }
+
+    private func writeGathered() throws {
+        guard !gathered.isEmpty else { return }
+        let batch = RecordBatch.concatenating(gathered)
+        gathered = []
+        (gatheredRows, gatheredBytes) = (0, 0)
+        try place(batch)
+    }
+
+    /// Brings the rows of a batch to the files of their partitions.
+    private func place(_ batch: RecordBatch) throws {
         guard !spec.fields.isEmpty else { return try write(batch, 0..<batch.rowCount, partition: []) }
         let grouping = PartitionGrouping(batch, spec: spec, partitionFields: partitionFields)
         let ordered = grouping.order.map { batch.taking($0) } ?? batch
@@ -143,6 +171,7 @@ public final class DataFileWriter {
 
     /// Finishes all open files; the files written, ready for a commit. The writer must not be used afterwards.
     public func finish() throws -> [DataFile] {
+        try writeGathered()
         for key in open.sorted(by: { $0.value.location < $1.value.location }).map(\.key) { try finish(key) }
         return finished
     }
@@ -151,6 +180,7 @@ public final class DataFileWriter {
     public func abort() {
         for file in open.values { file.abort() }
         open = [:]
+        gathered = []
     }
 }
 
