@@ -21,7 +21,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,12 @@ bench-parquet: $(PARQUET_TOOL) venv ## Parquet encode and decode beside pyarrow,
 
 bench-ingest: build venv ## NDJSON over HTTP to committed files beside DuckDB's conversion (data: FIRN_BENCH)
 	$(PYTHON) Bench/ingest_peers.py
+
+bench-commit: build venv ## Milliseconds to commit 10,000 rows beside DuckLake and PyIceberg (data: FIRN_BENCH)
+	$(PYTHON) Bench/commit_peers.py
+
+bench-latency: build ## Acknowledgement times at half load (data: FIRN_BENCH)
+	python3 Bench/half_load.py
 
 lint: swift-present ## Check the format of every Swift file
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
