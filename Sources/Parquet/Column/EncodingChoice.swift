@@ -82,6 +82,9 @@ final class EncodingChoice {
         let (entries, values) = (encoder.dictionaryCount, encoder.valueCount)
         guard entries > 0 else { return false }
         if entries * Self.obviousShare <= values { return true }
+        // No page will follow: where the repeats spare fewer bytes than the indices take, neither form is compressed to
+        // find out. In files of one page a column, as micro-batches are, that would cost more than writing them.
+        if isLastOfChunk, (values - entries) * (encoder.dictionaryBytes / entries) <= indices.count { return false }
         trial.removeAll()
         trial.append(indices)
         let indexBytes = try compressor.size(trial)
