@@ -34,10 +34,11 @@ import Testing
         case 10: .timestamptz(Int64(row))
         case 11: .structure([.int(Int32(row)), row % 2 == 0 ? .null : .string(text)])
         case 12: .list((0..<row % 4).map { $0 == 1 ? .null : .string("\(text)-\($0)") })
-        default: .map(
-            (0..<row % 3).map {
-                Value.MapEntry(key: .string("k\($0)"), value: .list([.int(Int32(row)), .int(Int32($0))]))
-            })
+        default:
+            .map(
+                (0..<row % 3).map {
+                    Value.MapEntry(key: .string("k\($0)"), value: .list([.int(Int32(row)), .int(Int32($0))]))
+                })
         }
     }
 

@@ -117,7 +117,7 @@ import Testing
         let metadata = try table([PartitionField(sourceId: 2, name: "ts_day", transform: .day)])
         let store = MemoryStore()
         // Batches of this size are not gathered.
-        let batches = (0..<6).map { number in
+        let batches = (0..<6).map { number -> RecordBatch in
             batch((0..<4096).map { row(Int64(number * 4096 + $0), day: Int64(number % 3), "a") })
         }
         let files = try write(metadata, batches, store, limits: .init(openFilesMax: 2, bufferedBytesMax: 1 << 30))
@@ -134,7 +134,10 @@ import Testing
     @Test func smallBatchesAreGathered() throws {
         let metadata = try table([PartitionField(sourceId: 2, name: "ts_day", transform: .day)])
         let store = MemoryStore()
-        let rows = (0..<5000).map { row(Int64($0), day: Int64($0 % 5), $0 % 7 == 0 ? nil : "name \($0)") }
+        let rows = (0..<5000).map { number -> [Value] in
+            let name: String? = number % 7 == 0 ? nil : "name \(number)"
+            return row(Int64(number), day: Int64(number % 5), name)
+        }
         let files = try write(
             metadata, rows.map { batch([$0]) }, store, limits: .init(openFilesMax: 2, bufferedBytesMax: 1 << 30))
         // 4096 rows and the rest, five days each: not a file a row.

@@ -112,13 +112,20 @@ func failure(_ body: () throws -> Void) -> FirnError? {
         again.close()
     }
 
-    @Test func largePayloadsGoAroundTheGroupBuffer() throws {
+    /// Groups that fill the buffer several times, end on a page and in the middle of one, whole and in two parts.
+    @Test func largePayloadsPassThroughTheBuffer() throws {
         let world = SimulatedEnvironment.make(seed: 4)
-        let options = LogOptions(segmentBytes: 1 << 20)
+        let options = LogOptions(segmentBytes: 4 << 20)
         let (log, _) = try openLog(world, options)
-        let payloads = [100, 65_536, 70_001, 3, 200_000].map { world.random.bytes($0) }
+        let inPage = PageBuffer.pageBytes - FrameHeader.byteCount
+        let payloads = [100, inPage, 1 << 20, 70_001, 3, 2_500_000, inPage].map { world.random.bytes($0) }
         let done = Semaphore()
-        for payload in payloads { try log.append(LogEntry(payload: payload)) { _ in done.signal() } }
+        for (index, payload) in payloads.enumerated() {
+            let cut = index % 2 * 40
+            let entry = LogEntry(head: Array(payload.prefix(cut)), body: Array(payload.dropFirst(cut)))
+            #expect(entry.checksum == CRC32C.checksum(payload))
+            try log.append(entry) { _ in done.signal() }
+        }
         for _ in payloads { done.wait() }
         log.close()
         let (again, replayed) = try openLog(world, options)
