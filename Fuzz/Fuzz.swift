@@ -1,15 +1,18 @@
-// libFuzzer's entry point: FIRN_FUZZ_TARGET names the target of `FuzzTargets` to run.
+// libFuzzer's entry point: FIRN_FUZZ_TARGET names the target of `FuzzTargets`, or of `ArrowFuzzTargets`, to run.
 //
 // The target `canary` fails on an input that only coverage feedback finds soon; `make fuzz` runs it first, so that a
 // build without feedback cannot pass as a clean one.
+import Arrow
 import Glibc
 import Parquet
 
 private let run: @Sendable (UnsafeRawBufferPointer) -> Void = {
     let name = getenv("FIRN_FUZZ_TARGET").map { String(cString: $0) } ?? ""
     if name == "canary" { return canary }
+    if let target = ArrowFuzzTargets.target(name) { return target.run }
     guard let target = FuzzTargets.target(name) else {
-        fatalError("FIRN_FUZZ_TARGET must be canary or one of: " + FuzzTargets.all.map(\.name).joined(separator: ", "))
+        let names = FuzzTargets.all.map(\.name) + ArrowFuzzTargets.all.map(\.name)
+        fatalError("FIRN_FUZZ_TARGET must be canary or one of: " + names.joined(separator: ", "))
     }
     return target.run
 }()

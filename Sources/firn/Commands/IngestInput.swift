@@ -54,7 +54,7 @@ struct IngestInput {
     static func format(ofFile name: String) -> (format: RecordFormat?, coding: String?) {
         if name == "-" { return (.ndjson, nil) }
         var parts = name.lowercased().split(separator: "/").last?.split(separator: ".").map(String.init) ?? []
-        let coding: String? = ["gz", "zst"].first { (known: String) in known == parts.last }
+        let coding = parts.last.flatMap { $0 == "gz" || $0 == "zst" ? $0 : nil }
         if coding != nil { parts.removeLast() }
         switch parts.last {
         case "ndjson", "jsonl": return (.ndjson, coding)
