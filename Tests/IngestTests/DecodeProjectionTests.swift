@@ -159,17 +159,17 @@ import Testing
 
     @Test func joinsBatches() throws {
         let source = try ShortSchema.parse("id long, s string, l list<int>")
-        let rows = (0..<40_000).map { row -> [Value] in
-            [
-                .long(row == 20_000 ? 1 << 40 : Int64(row)), row % 3 == 0 ? .null : .string("s\(row)"),
-                .list([.int(Int32(row)), .null]),
-            ]
+        let rows = (0..<20_000).map { (row: Int) -> [Value] in
+            let id: Int64 = row == 17_000 ? 1 << 40 : Int64(row)
+            let text: Value = row % 3 == 0 ? .null : .string("s\(row)")
+            return [.long(id), text, .list([.int(Int32(row)), .null])]
         }
         let target = try ShortSchema.parse("id int, s string, l list<long>")
         let result = try decode(try parquet(source, rows), format: .parquet, schema: target)
-        #expect(result.batch.rowCount == 39_999 && result.rejections.map(\.line) == [20_001])
-        #expect(result.rows[39_998] == #"{"id":39999,"s":null,"l":[39999,null]}"#)
-        #expect(result.rows[20_000] == #"{"id":20001,"s":null,"l":[20001,null]}"#)
+        #expect(result.batch.rowCount == 19_999)
+        #expect(result.rejections.map { $0.line } == [17_001])
+        #expect(result.rows[19_998] == #"{"id":19999,"s":"s19999","l":[19999,null]}"#)
+        #expect(result.rows[17_000] == #"{"id":17001,"s":null,"l":[17001,null]}"#)
     }
 
     @Test func refusesDamagedBodies() throws {
@@ -179,6 +179,8 @@ import Testing
             for bytes in [[], [1, 2, 3], Array(body.dropLast(5)), Array(body.dropFirst(9))] as [[UInt8]] {
                 let error = #expect(throws: FirnError.self) { try decode(bytes, format: format, schema: schema) }
                 #expect(error?.kind == .invalidInput && error?.code == "malformed_body")
+                // A Parquet file's types stand at its end.
+                if format == .parquet, bytes.count > 3, bytes.last == body.last { continue }
                 #expect(throws: FirnError.self) { try SchemaInference.infer(bytes, format: format) }
             }
         }
