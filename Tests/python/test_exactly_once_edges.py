@@ -1,10 +1,14 @@
 """G2 where it is thin: names that change hands, producers that change hands, and what a retry meets afterwards."""
 
+import threading
+import time
+
+import pyarrow as pa
 import pytest
 
 from support.cli import firn
 from support.client import Client, Producer
-from support.readers import read_pyiceberg
+from support.readers import read_pyiceberg, sql_catalog
 
 TABLE = "app.events"
 SCHEMA = "id long required"
@@ -165,8 +169,6 @@ def test_rejects_are_told_again(table, server, client):
 
 def test_one_batch_sent_by_many_at_once_lands_once(table, server, client, warehouse):
     """The reservation of a key and of a sequence: of forty senders one lands, the others hear its answer."""
-    import threading
-
     answers = []
 
     def send(headers, body):
@@ -193,3 +195,38 @@ def test_two_servers_cannot_share_a_warehouse(table, server, make_server, client
     client.records(table, row(2)).ok()
     client.flush(table)
     assert ids(warehouse, table) == [1, 2]
+
+
+def test_a_key_is_known_until_its_window_has_passed(make_server, warehouse):
+    """Through restarts, compaction, expiry and foreign commits; and no longer than its table says."""
+    server = make_server(warehouse, flush_interval_ms=50).start()
+    client = Client(server)
+    long, short = "app.long", "app.short"
+    client.create_table(long, SCHEMA, properties={"firn.ingest.idempotency-window-ms": "3600000"})
+    client.create_table(short, SCHEMA, properties={"firn.ingest.idempotency-window-ms": "1000"})
+    key = {"Idempotency-Key": "k"}
+    first = {}
+    for table in (long, short):
+        first[table] = client.records(table, row(0), headers=key).ok().json
+        for number in range(1, 6):
+            client.records(table, row(number), headers={"Prefer": "wait=committed"}).ok()
+        client.compact(table)
+        firn("expire", table, "--older-than", "1ms", "--retain-last", 1, warehouse=warehouse).ok()
+        foreign = sql_catalog(warehouse).load_table(table)
+        foreign.append(pa.table({"id": pa.array([100], pa.int64())}, schema=foreign.schema().as_arrow()))
+
+    # Keys are looked over when a server starts, and then every few minutes.
+    deadline = time.monotonic() + 60
+    taken_again = False
+    while not taken_again:
+        assert time.monotonic() < deadline, "a key of a second is still known after a minute"
+        time.sleep(1.1)
+        server.restart_after_kill()
+        time.sleep(0.3)
+        taken_again = client.records(short, row(0), headers=key).ok().json["duplicate"] is False
+    again = client.records(long, row(0), headers=key).ok().json
+    assert again["duplicate"] is True and again["position"] == first[long]["position"]
+    for table in (long, short):
+        client.flush(table)
+    assert ids(warehouse, long) == [0, 1, 2, 3, 4, 5, 100]
+    assert ids(warehouse, short) == [0, 0, 1, 2, 3, 4, 5, 100]
