@@ -165,7 +165,8 @@ import Testing
         fixture.clock.advance(ms: 10_000)
         scheduler.runDue()
         #expect(events.take() == [])
-        try fixture.warehouse.updateProperties(fixture.table, set: ["firn.compaction.enabled": "true"], remove: [])
+        try fixture.warehouse.updateProperties(
+            fixture.table, set: ["firn.compaction.enabled": "true"], remove: [], check: { _, _ in })
         fixture.clock.advance(ms: 10_000)
         scheduler.runDue()
         #expect(events.take() == ["compacted t.events 5->1 policy"])
