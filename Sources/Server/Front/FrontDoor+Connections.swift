@@ -56,7 +56,7 @@ extension FrontDoor {
         close(spare)
         let descriptor = firn_accept(listener)
         if descriptor >= 0 { refuse(descriptor) }
-        spare = firn_open("/dev/null", O_RDONLY | O_CLOEXEC, 0)
+        spare = firn_eventfd()
     }
 
     /// Forgets a connection and closes its socket.

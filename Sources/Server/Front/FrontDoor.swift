@@ -68,7 +68,7 @@ final class FrontDoor: @unchecked Sendable {
         self.port = Int(firn_bound_port(listener))
         epoll = firn_epoll_create()
         precondition(epoll >= 0, "the system refused an epoll")
-        spare = firn_open("/dev/null", O_RDONLY | O_CLOEXEC, 0)
+        spare = firn_eventfd()
         now = parts.clock.monotonicNanos()
         _ = firn_epoll_watch_input(epoll, listener, Self.listenerTag)
         _ = firn_epoll_watch_input(epoll, mailbox.wake, Self.mailboxTag)

@@ -132,15 +132,14 @@ extension RequestHead {
     }
 
     private mutating func length(_ value: UnsafeBufferPointer<UInt8>) throws(FirnError) {
-        var number = 0
-        for byte in value {
-            guard byte &- UInt8(ascii: "0") < 10 else {
-                throw Self.fault("Content-Length is not a whole number")
-            }
-            number = number * 10 + Int(byte &- UInt8(ascii: "0"))
-        }
+        // Eighteen digits fit an Int; only then may they be summed up.
         guard !value.isEmpty, value.count <= 18, contentLength == nil else {
             throw Self.fault("Content-Length must be one whole number")
+        }
+        var number = 0
+        for byte in value {
+            guard byte &- UInt8(ascii: "0") < 10 else { throw Self.fault("Content-Length must be one whole number") }
+            number = number * 10 + Int(byte &- UInt8(ascii: "0"))
         }
         contentLength = number
     }
