@@ -154,7 +154,7 @@ final class Intake: Sendable {
                 ingestor: ingestor, landing: try Landing(empty: ingestor.schema), record: record, deadLetters: nil,
                 eventTime: nil)
         }
-        let entry = LogEntry(payload: try LoggedRequest.encode(records))
+        let entry = try LoggedRequest.entry(records)
         try service.log.append(entry) { [self] result in
             switch result {
             case .success(let position):
@@ -237,7 +237,7 @@ final class Intake: Sendable {
     // MARK: Log
 
     private func append(_ decoded: [Decoded]) throws {
-        let entry = LogEntry(payload: try LoggedRequest.encode(decoded.map(\.record)))
+        let entry = try LoggedRequest.entry(decoded.map(\.record))
         try service.log.append(entry) { [self] result in
             switch result {
             case .success(let position): landed(decoded, at: position)

@@ -64,23 +64,30 @@ public struct BatchRecord: Sendable, Equatable {
     ///
     /// Throws `.limitExceeded` (`producer_id_too_long`, `body_too_large`).
     public func encode(compressFrom: Int? = nil) throws(FirnError) -> [UInt8] {
+        guard let compressFrom, body.count >= compressFrom, body.count <= Limits.wholeFileBytesMax else {
+            return try encodeHead(storedBytes: body.count, packed: false) + body
+        }
+        let packed = try Zstd.compress(body, level: 1)
+        guard packed.count < body.count else { return try encodeHead(storedBytes: body.count, packed: false) + body }
+        return try encodeHead(storedBytes: packed.count, packed: true) + packed
+    }
+
+    /// The entry for the log, without a copy of the body. Throws as `encode`.
+    func entry() throws(FirnError) -> LogEntry {
+        LogEntry(head: try encodeHead(storedBytes: body.count, packed: false), body: body)
+    }
+
+    /// Everything before the stored body.
+    private func encodeHead(storedBytes: Int, packed: Bool) throws(FirnError) -> [UInt8] {
         guard body.count <= Limits.wholeFileBytesMax else {
             throw FirnError(.limitExceeded, "body_too_large", "a batch of \(body.count) bytes does not fit the log")
         }
         precondition(acceptedCount >= 0 && acceptedCount <= UInt32.max, "an impossible number of records")
-        var stored = body
-        var flags: Flags = []
-        if let compressFrom, body.count >= compressFrom {
-            let packed = try Zstd.compress(body, level: 1)
-            if packed.count < body.count {
-                stored = packed
-                flags.insert(.zstd)
-            }
-        }
+        var flags: Flags = packed ? .zstd : []
         if !settings.isEmpty { flags.insert(.settings) }
         if producer != nil { flags.insert(.producer) }
         if idempotencyKey != nil { flags.insert(.idempotencyKey) }
-        var writer = ByteWriter(capacity: 44 + 18 + 512 + settings.count + stored.count)
+        var writer = ByteWriter(capacity: 44 + 18 + 512 + settings.count)
         writer.byte(Self.kind)
         writer.byte(flags.rawValue)
         writer.byte(format.logCode)
@@ -90,7 +97,7 @@ public struct BatchRecord: Sendable, Equatable {
         writer.littleEndian(arrivalMicros)
         writer.littleEndian(UInt32(acceptedCount))
         writer.littleEndian(UInt32(body.count))
-        writer.littleEndian(UInt32(stored.count))
+        writer.littleEndian(UInt32(storedBytes))
         if let producer {
             try Self.encode(producer.id, to: &writer)
             writer.littleEndian(producer.epoch)
@@ -101,7 +108,6 @@ public struct BatchRecord: Sendable, Equatable {
             writer.littleEndian(UInt32(settings.count))
             writer.raw(settings)
         }
-        writer.raw(stored)
         return writer.bytes
     }
 

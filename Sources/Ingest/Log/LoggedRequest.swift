@@ -8,9 +8,13 @@ public enum LoggedRequest {
     static let groupKind: UInt8 = 2
 
     /// One batch stands for itself; more are framed as a group. Throws as `BatchRecord.encode`.
-    static func encode(_ batches: [BatchRecord]) throws(FirnError) -> [UInt8] {
+    static func entry(_ batches: [BatchRecord]) throws(FirnError) -> LogEntry {
         precondition(!batches.isEmpty && batches.count <= UInt16.max, "a request without batches, or with too many")
-        if batches.count == 1 { return try batches[0].encode() }
+        if batches.count == 1 { return try batches[0].entry() }
+        return LogEntry(payload: try group(batches))
+    }
+
+    static func group(_ batches: [BatchRecord]) throws(FirnError) -> [UInt8] {
         var parts: [[UInt8]] = []
         for batch in batches { parts.append(try batch.encode()) }
         let total = parts.reduce(4) { $0 + 4 + $1.count }
