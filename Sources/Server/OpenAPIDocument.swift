@@ -88,6 +88,10 @@ enum OpenAPIDocument {
                 content:
                   application/x-ndjson: {schema: {type: string, description: One JSON object a line}}
                   application/json: {schema: {oneOf: [{type: object}, {type: array, items: {type: object}}]}}
+                  text/csv: {schema: {type: string, description: RFC 4180 with a header line}}
+                  application/vnd.apache.avro: {schema: {type: string, format: binary, description: An Avro object container file}}
+                  application/vnd.apache.arrow.stream: {schema: {type: string, format: binary, description: An Arrow IPC stream or file}}
+                  application/vnd.apache.parquet: {schema: {type: string, format: binary, description: A Parquet file}}
               responses:
                 '200': {description: What was accepted, content: {application/json: {schema: {$ref: '#/components/schemas/IngestAnswer'}}}}
                 '409': {$ref: '#/components/responses/Problem'}
@@ -96,6 +100,160 @@ enum OpenAPIDocument {
                 '429': {$ref: '#/components/responses/Problem'}
                 '507': {$ref: '#/components/responses/Problem'}
                 default: {$ref: '#/components/responses/Problem'}
+          /v1/records:
+            post:
+              summary: Insert records into several tables, all or none
+              description: >-
+                One transaction of the catalog makes the records visible in all tables. A record that its table refuses refuses
+                the whole request with 422, unless that table keeps dead letters. Headers are those of a request for one table.
+              operationId: insertRecordsOfSeveralTables
+              requestBody:
+                required: true
+                content:
+                  application/x-ndjson: {schema: {type: string, description: 'Lines {"table": "ns.name", "record": {…}}'}}
+                  application/json:
+                    schema:
+                      type: array
+                      items:
+                        type: object
+                        required: [table, records]
+                        properties: {table: {type: string}, records: {type: array, items: {type: object}}}
+              responses:
+                '200': {description: What was accepted, content: {application/json: {schema: {$ref: '#/components/schemas/IngestAnswer'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/flush:
+            post:
+              summary: Commit everything acknowledged, of all tables
+              operationId: flushAll
+              responses:
+                '200': {description: 'The snapshot that each table''s records are in: {"tables": {name: id}}'}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/dead-letters:
+            get:
+              summary: Count dead letters by table and code
+              operationId: countDeadLetters
+              responses:
+                '200': {description: '{"dead-letters": [{"table", "letters", "by-code"}]}'}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/dead-letters:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {$ref: '#/components/parameters/letterCode'}
+              - {$ref: '#/components/parameters/letterColumn'}
+              - {$ref: '#/components/parameters/fromPosition'}
+              - {$ref: '#/components/parameters/toPosition'}
+            get:
+              summary: Show dead letters with their reasons
+              operationId: showDeadLetters
+              parameters: [{name: limit, in: query, schema: {type: integer, default: 100, maximum: 1000}}]
+              responses:
+                '200': {description: Dead letters}
+                default: {$ref: '#/components/responses/Problem'}
+            delete:
+              summary: Delete dead letters for good
+              operationId: discardDeadLetters
+              responses:
+                '200': {description: How many went, content: {application/json: {schema: {$ref: '#/components/schemas/RedriveReport'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/dead-letters/redrive:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {$ref: '#/components/parameters/letterCode'}
+              - {$ref: '#/components/parameters/letterColumn'}
+              - {$ref: '#/components/parameters/fromPosition'}
+              - {$ref: '#/components/parameters/toPosition'}
+            post:
+              summary: Move dead letters that fit by now back into the table, in one commit
+              operationId: redriveDeadLetters
+              responses:
+                '200': {description: What moved, content: {application/json: {schema: {$ref: '#/components/schemas/RedriveReport'}}}}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/schema:
+            parameters:
+              - $ref: "#/components/parameters/namespace"
+              - $ref: "#/components/parameters/table"
+            get:
+              summary: The current schema and all earlier ones
+              operationId: showSchema
+              responses:
+                "200":
+                  description: '{"schema-id", "schema", "history": [{"schema-id", "schema", "snapshots"}]}, oldest first'
+                default:
+                  $ref: "#/components/responses/Problem"
+            patch:
+              summary: Change the schema, all operations or none
+              operationId: changeSchema
+              description: >
+                Adds optional columns, widens types (int to long, float to double, decimal to more digits), makes columns
+                optional; at any depth. What is already so is skipped.
+              requestBody:
+                required: true
+                content:
+                  application/json:
+                    schema:
+                      type: object
+                      required: [operations]
+                      properties:
+                        operations:
+                          type: array
+                          minItems: 1
+                          items:
+                            type: object
+                            required: [op, column]
+                            properties:
+                              op: { type: string, enum: [add, widen, optional] }
+                              column:
+                                description: A dotted path, or an array of names
+                                oneOf: [{ type: string }, { type: array, items: { type: string } }]
+                              type: { description: "Iceberg's JSON form or the short form; for add and widen" }
+                              doc: { type: string }
+              responses:
+                "200":
+                  description: '{"changed", "schema-id", "schema"}'
+                default:
+                  $ref: "#/components/responses/Problem"
+          /v1/tables/{namespace}/{table}/schema/proposals:
+            parameters:
+              - $ref: "#/components/parameters/namespace"
+              - $ref: "#/components/parameters/table"
+            get:
+              summary: Schema changes that records have asked for
+              operationId: listSchemaProposals
+              parameters:
+                - name: state
+                  in: query
+                  schema: { type: string, enum: [open, approved, rejected] }
+              responses:
+                "200":
+                  description: '{"proposals": [{"id", "state", "description", "change", "records", "sample", "created-ms", "seen-ms", "decided-ms"}]}'
+                default:
+                  $ref: "#/components/responses/Problem"
+          /v1/tables/{namespace}/{table}/schema/proposals/{id}/approve:
+            parameters:
+              - $ref: "#/components/parameters/namespace"
+              - $ref: "#/components/parameters/table"
+              - { name: id, in: path, required: true, schema: { type: integer } }
+            post:
+              summary: Make a proposed change; may be repeated
+              operationId: approveSchemaProposal
+              responses:
+                "200": { description: The proposal }
+                default:
+                  $ref: "#/components/responses/Problem"
+          /v1/tables/{namespace}/{table}/schema/proposals/{id}/reject:
+            parameters:
+              - $ref: "#/components/parameters/namespace"
+              - $ref: "#/components/parameters/table"
+              - { name: id, in: path, required: true, schema: { type: integer } }
+            post:
+              summary: Turn a proposed change down for good
+              operationId: rejectSchemaProposal
+              responses:
+                "200": { description: The proposal }
+                default:
+                  $ref: "#/components/responses/Problem"
           /v1/tables/{namespace}/{table}/producers/{producer}:
             parameters:
               - {$ref: '#/components/parameters/namespace'}
@@ -200,11 +358,15 @@ enum OpenAPIDocument {
           /healthz:
             get: {summary: The process is alive, operationId: healthz, responses: {'200': {description: Alive}}}
           /readyz:
-            get: {summary: Requests will be served, operationId: readyz, responses: {'200': {description: Ready}, default: {$ref: '#/components/responses/Problem'}}}
+            get: {summary: Requests will be served, operationId: readyz, responses: {'200': {description: Ready}, '503': {description: 'A batch sent now would not land; "check" names the cause: shutdown, catalog, log or directory', content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}}}
         components:
           parameters:
             namespace: {name: namespace, in: path, required: true, description: Levels separated by dots, schema: {type: string}}
             table: {name: table, in: path, required: true, schema: {type: string}}
+            letterCode: {name: code, in: query, description: 'Rejection codes, separated by commas', schema: {type: string}}
+            letterColumn: {name: column, in: query, description: Dotted path of the column at fault, schema: {type: string}}
+            fromPosition: {name: from-position, in: query, description: Lowest log position, schema: {type: integer}}
+            toPosition: {name: to-position, in: query, description: Highest log position, schema: {type: integer}}
           responses:
             Problem:
               description: What went wrong (RFC 9457), with a stable code
@@ -222,7 +384,7 @@ enum OpenAPIDocument {
               type: object
               required: [line, code, message]
               properties:
-                line: {type: integer, description: 'Line of an NDJSON body, or number of the record in an array, from 1'}
+                line: {type: integer, description: 'Line of an NDJSON or CSV body, or number of the record, from 1'}
                 column: {type: string, description: Dotted path}
                 code: {type: string}
                 message: {type: string}
@@ -235,8 +397,18 @@ enum OpenAPIDocument {
                 rejected-count: {type: integer, description: Present when more were rejected than are listed}
                 duplicate: {type: boolean}
                 state: {enum: [durable, committed]}
+                dead-lettered: {type: integer, description: 'Of the rejected records, those that the dead letters took'}
                 position: {type: integer, description: Position in the log}
                 snapshot-id: {type: integer}
+                tables: {type: object, description: 'The same by table, for a request for several'}
+            RedriveReport:
+              type: object
+              required: [moved, still-rejected, reasons]
+              properties:
+                moved: {type: integer}
+                still-rejected: {type: integer}
+                reasons: {type: array, items: {$ref: '#/components/schemas/Rejection'}}
+                snapshot-id: {type: [integer, 'null']}
             TableDefinition:
               type: object
               required: [namespace, name, schema]
