@@ -112,7 +112,7 @@ import Testing
         #expect(answer.state == .durable)
         try await service.flush(table)
         #expect(try place.records(table) == 2)
-        #expect(service.backlog.rows == 0 && service.budget.bytesUsed == 0)
+        #expect(service.figures.tables.allSatisfy { $0.uncommittedRows == 0 } && service.budget.bytesUsed == 0)
         service.close()
     }
 
