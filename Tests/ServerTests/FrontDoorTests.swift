@@ -1,7 +1,7 @@
 import Base
-import Ingest
 import Testing
 
+@testable import Ingest
 @testable import Server
 
 @Suite struct AdmissionTests {
@@ -58,6 +58,27 @@ import Testing
         #expect(text.hasPrefix("HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\n"))
         #expect(text.contains("Retry-After: 1\r\n") && !text.contains("Connection"))
         #expect(text.hasSuffix("\"code\":\"memory_limit\",\"detail\":\"full\"}\n"))
+    }
+
+    /// Two ways to write an answer must not drift apart.
+    @Test func answersAreWrittenAsTheirJSON() {
+        var answers: [IngestAnswer] = []
+        for rejected in [0, 2] {
+            for deadLettered in [0, 1] where deadLettered <= rejected {
+                for snapshot in [nil, Int64(77)] {
+                    for state in [IngestAnswer.State.durable, .committed] {
+                        answers.append(
+                            IngestAnswer(
+                                accepted: 12_345, rejections: [], rejectedCount: rejected, deadLettered: deadLettered,
+                                duplicate: state == .durable, state: state, position: 9_876_543_210,
+                                snapshotId: snapshot))
+                    }
+                }
+            }
+        }
+        for answer in answers {
+            #expect(AnswerBytes.json(answer) == answer.json.serialize() + [UInt8(ascii: "\n")])
+        }
     }
 
     /// The example of RFC 9110, and a leap day.
