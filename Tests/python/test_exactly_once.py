@@ -26,6 +26,7 @@ from support.records import SCHEMA, rows_in
 from support.relay import Relay
 from support.senders import (
     CurlTransport,
+    FormatSender,
     HttpxTransport,
     KeySender,
     Names,
@@ -67,6 +68,7 @@ class Torture:
         self.keyed = [
             KeySender("requests-key", *common, RequestsTransport(), seed),
             KeySender("curl-key", *common, CurlTransport(), seed),
+            FormatSender("formats", *common, HttpxTransport(), seed),
         ]
         self.sequenced = [
             SequenceSender("httpx-seq", *common, HttpxTransport(), seed),
@@ -165,7 +167,8 @@ def test_every_acknowledged_record_is_there_once(torture):
 
     tallies = [sender.tally for sender in torture.senders]
     print(
-        f"\n{killer.kills} kills ({killer.at_start} at start), {torture.server.lives} lives,"
+        f"\nsenders: {', '.join(sender.name for sender in torture.senders)}\n"
+        f"{killer.kills} kills ({killer.at_start} at start), {torture.server.lives} lives,"
         f" {time.monotonic() - began:.0f} s; {rows} rows, {torture.account.promised} promised;"
         f" {sum(t.batches for t in tallies)} batches, {sum(t.attempts for t in tallies)} attempts,"
         f" {sum(t.unanswered for t in tallies)} unanswered, {sum(t.dropped for t in tallies)} hang-ups,"

@@ -36,7 +36,7 @@ def disk(request, tmp_path):
     if problem := disk.mount():
         pytest.skip(f"mounting a loop device was refused: {problem}")
     yield disk
-    disk.unmount()
+    disk.discard()
 
 
 @pytest.mark.limit(120 + 8 * CUTS)

@@ -5,6 +5,7 @@ frozen first: otherwise a sync that runs at that very moment may report success 
 """
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -44,12 +45,35 @@ class LoopDisk:
             os.close(handle)
 
     def unmount(self) -> None:
-        for _ in range(100):
+        gc.collect()  # Readers may still hold files open.
+        for _ in range(200):
             done = subprocess.run(["umount", str(self.mount_point)], capture_output=True, text=True)
-            if done.returncode == 0 or "not mounted" in done.stderr:
+            if done.returncode == 0:
                 return
             time.sleep(0.05)
-        subprocess.run(["umount", "--lazy", str(self.mount_point)], check=True)
+        # Never lazily: mounted again beside a mount that lives on, the image would be torn by two masters.
+        raise AssertionError(f"umount: {done.stderr.strip()}")
+
+    def discard(self) -> None:
+        """At the end, whoever still holds it."""
+        subprocess.run(["umount", "--lazy", str(self.mount_point)], capture_output=True)
+
+
+def freeze(pid: int) -> None:
+    """Returns when every thread stands still; the signal alone only says that they shall."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        states = []
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+            try:
+                states.append(stat.read_text().rpartition(")")[2].split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # The thread has ended.
+        if set(states) <= {"T", "Z", "X"}:
+            return
+        time.sleep(0.001)
+    raise AssertionError(f"process {pid} does not stop: {states}")
 
 
 class PowerCuts(Killer):
@@ -60,7 +84,7 @@ class PowerCuts(Killer):
         self.disk = disk
 
     def kill(self) -> None:
-        self.server.process.send_signal(signal.SIGSTOP)
+        freeze(self.server.process.pid)
         self.disk.cut()
         self.server.kill()
         self.disk.unmount()

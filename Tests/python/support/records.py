@@ -93,6 +93,17 @@ def rows_in(table: pa.Table):
         yield from batch.to_pylist()
 
 
-def arrow_of(rows: list[dict], schema: pa.Schema) -> pa.Table:
+ARROW_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False), pa.field("producer", pa.string(), nullable=False),
+        pa.field("batch", pa.int64(), nullable=False), pa.field("n", pa.int32(), nullable=False),
+        ("at", pa.timestamp("us", "UTC")), ("price", pa.decimal128(18, 4)), ("ratio", pa.float64()),
+        ("flag", pa.bool_()), ("tags", pa.list_(pa.string())),
+        ("place", pa.struct([("city", pa.string()), ("code", pa.int32())])), ("payload", pa.string()),
+    ]
+)  # fmt: skip
+
+
+def arrow_of(rows: list[dict], schema: pa.Schema = ARROW_SCHEMA) -> pa.Table:
     """Rows for a writer that takes Arrow."""
     return pa.Table.from_pylist(rows, schema=schema)

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import requests
 import zstandard
+from pyarrow import parquet
 
 from support.account import Account
 from support.raw import request_head
-from support.records import body_of, rows_of
+from support.records import ARROW_SCHEMA, arrow_of, body_of, rows_of
 from support.server import Server
 
 NDJSON = "application/x-ndjson"
@@ -303,6 +305,31 @@ class KeySender(Sender):
 
     def identity(self, number):
         return {"Idempotency-Key": f"{self.name}-{self.random.getrandbits(96):024x}"}, None
+
+
+class FormatSender(KeySender):
+    """Every batch in another format."""
+
+    FORMATS = (
+        NDJSON, "application/json", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet",
+    )  # fmt: skip
+
+    def content_type(self, number: int) -> str:
+        return self.FORMATS[number % len(self.FORMATS)]
+
+    def make(self, number: int):
+        rows, body = super().make(number)
+        kind, sink = number % len(self.FORMATS), pa.BufferOutputStream()
+        if kind == 1:
+            body = b"[" + b",".join(body.splitlines()) + b"]"
+        elif kind == 2:
+            with pa.ipc.new_stream(sink, ARROW_SCHEMA) as writer:
+                writer.write_table(arrow_of(rows), max_chunksize=7)
+            body = sink.getvalue().to_pybytes()
+        elif kind == 3:
+            parquet.write_table(arrow_of(rows), sink, row_group_size=11)
+            body = sink.getvalue().to_pybytes()
+        return rows, body
 
 
 class SequenceSender(Sender):
