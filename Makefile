@@ -9,6 +9,7 @@ FIRN := .build/release/firn
 PARQUET_TOOL := .build/release/parquet-tool
 DEMO_SECONDS ?= 10
 SOAK_ROUNDS ?= 200
+KILLS ?= 500
 
 # System libraries that Firn links, and pkg-config, through which SwiftPM finds them.
 APT_LIBRARIES := libsqlite3-dev libzstd-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev pkg-config
@@ -46,8 +47,9 @@ test-swift: packages swift-present ## Unit tests
 test-python: build $(PARQUET_TOOL) venv ## The binary from outside, checked with PyIceberg, DuckDB and Polars
 	$(PYTEST)
 
-soak: build venv ## Rounds of kill -9 with a full account (SOAK_ROUNDS=200)
-	cd Tests/python && FIRN_SOAK_ROUNDS=$(SOAK_ROUNDS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -s test_soak.py
+soak: build venv ## Kills with a full account: SOAK_ROUNDS=200 of one table, KILLS=500 with real clients
+	cd Tests/python && FIRN_SOAK_ROUNDS=$(SOAK_ROUNDS) FIRN_KILLS=$(KILLS) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -s test_soak.py test_exactly_once*.py test_power_loss.py
 
 OVERLOAD_SECONDS ?= 300
 overload: build venv ## Ten times more load than fits (OVERLOAD_SECONDS=300), with a full account
