@@ -178,6 +178,8 @@ def test_every_acknowledged_record_is_there_once(torture):
     )
     if torture.bursts:
         print(f"wrk: {torture.bursts.turns} bursts, {wrk_sent} batches sent, {wrk_heard} heard acknowledged")
+    else:
+        print("wrk is not installed and took no part")
     print(
         f"janitor: {torture.janitor.done}, {torture.janitor.killed} killed; PyIceberg: {torture.foreign.appends}"
         f" appends, {torture.foreign.deletes} deletes, {torture.foreign.conflicts} conflicts; {snapshots} snapshots"
