@@ -35,14 +35,16 @@ final class CatalogCore: Sendable {
                 return Table(identifier: id, metadataLocation: location, metadata: try loadMetadata(location))
             } catch let error as FirnError where error.kind == .notFound {
                 // The table moved on, or went, between the two reads; the same location twice means damage.
-                guard last != location else {
-                    throw FirnError(
-                        .corrupted, "metadata_missing", "the current metadata file of \(id) is missing",
-                        context: ["file": location, "table": id.description])
-                }
+                guard last != location else { throw Self.metadataMissing(id, location) }
                 last = location
             }
         }
+    }
+
+    static func metadataMissing(_ id: TableIdentifier, _ location: String) -> FirnError {
+        FirnError(
+            .corrupted, "metadata_missing", "the current metadata file of \(id) is missing",
+            context: ["file": location, "table": id.description])
     }
 
     /// The metadata in a metadata file; files never change, so a parsed one is kept.

@@ -78,6 +78,21 @@ enum TablePointers {
         }
     }
 
+    /// All tables with their metadata locations, as of one moment.
+    static func locations(in database: Database) throws -> [(id: TableIdentifier, location: String)] {
+        try database.query(
+            """
+            SELECT table_namespace, table_name, metadata_location FROM iceberg_tables
+            WHERE catalog_name = ?1 AND \(isTable)
+            """, [.text(catalogName)]
+        ).map { row in
+            guard let space = row[0].textValue, let name = row[1].textValue, let location = row[2].textValue else {
+                throw MarkStore.malformed("iceberg_tables")
+            }
+            return (TableIdentifier(unchecked: space.split(separator: ".").map(String.init), name: name), location)
+        }
+    }
+
     static func missing(_ id: TableIdentifier) -> FirnError {
         FirnError(.notFound, "table_not_found", "there is no table \(id)", context: ["table": id.description])
     }

@@ -23,6 +23,32 @@ extension Warehouse {
         try core.loadTable(id)
     }
 
+    /// The table with this UUID, whatever it is called now; nil when there is none any more.
+    ///
+    /// All pointers are read at one moment: looked up name by name, a table that is renamed meanwhile would be found
+    /// under neither name. Throws when the catalog or a table's metadata cannot be read: not knowing is not the same as
+    /// gone.
+    public func findTable(_ uuid: UUID) throws -> Table? {
+        var gone: Set<String> = []
+        while true {
+            let pointers = try core.database.read { try TablePointers.locations(in: $0) }
+            var moved: Set<String> = []
+            for (id, location) in pointers {
+                do {
+                    let metadata = try core.loadMetadata(location)
+                    guard metadata.tableUUID == uuid else { continue }
+                    return Table(identifier: id, metadataLocation: location, metadata: metadata)
+                } catch let error as FirnError where error.kind == .notFound {
+                    // The table moved on, or went; the same location twice means damage.
+                    guard !gone.contains(location) else { throw CatalogCore.metadataMissing(id, location) }
+                    moved.insert(location)
+                }
+            }
+            guard !moved.isEmpty else { return nil }
+            gone = moved
+        }
+    }
+
     /// Creates an empty table in an existing namespace. Field ids are reassigned from 1.
     ///
     /// Its folder is `DIR/<namespace levels>/<table>`, with a suffix when files of an earlier or renamed table are

@@ -48,6 +48,24 @@ import Testing
         #expect(store.count == (try reachableFiles(metadata, store: store).count) + 1)
     }
 
+    /// A table that gets another name between two reads of the catalog is not taken for gone.
+    @Test func aTableIsFoundWhileItIsRenamed() throws {
+        let scratch = try ScratchWarehouse()
+        let first = try scratch.makeTable("shop.first")
+        let wanted = try scratch.makeTable("shop.wanted")
+        let uuid = wanted.metadata.tableUUID
+        let other = try scratch.another()
+        try scratch.restart()  // Nothing is cached.
+        scratch.store.setHook { call, location in
+            guard call == .get, location == first.metadataLocation else { return }
+            try other.renameTable(wanted.identifier, to: TableIdentifier(parsing: "shop.another"))
+        }
+        #expect(try scratch.warehouse.findTable(uuid)?.metadata.tableUUID == uuid)
+        scratch.store.setHook(nil)
+        #expect(try scratch.warehouse.findTable(uuid)?.identifier.name == "another")
+        #expect(try scratch.warehouse.findTable(Environment.live.uuid()) == nil)
+    }
+
     /// Threads of one process never lose a race against each other.
     @Test func oneProcessCommitsWithoutConflicts() throws {
         let scratch = try ScratchWarehouse()

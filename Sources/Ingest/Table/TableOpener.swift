@@ -22,24 +22,3 @@ struct TableOpener {
         }
     }
 }
-
-extension Warehouse {
-    /// The table with this UUID, whatever it is called now; nil when there is none any more.
-    ///
-    /// Throws when the catalog or a table's metadata cannot be read: not knowing is not the same as gone.
-    func findTable(_ uuid: UUID) throws -> Table? {
-        while true {
-            var moved = false
-            for identifier in try listTables() {
-                do {
-                    let table = try loadTable(identifier)
-                    if table.metadata.tableUUID == uuid { return table }
-                } catch let error as FirnError where error.code == "table_not_found" {
-                    moved = true
-                }
-            }
-            // A name that went away meanwhile may have been this table's, which then has another one now.
-            if !moved { return nil }
-        }
-    }
-}
