@@ -15,8 +15,8 @@ extension Warehouse {
         }
     }
 
-    /// A number that changes with every transaction that anybody commits to the catalog: while it stays, everything read
-    /// from the catalog is still so.
+    /// A number that changes with every transaction that anybody commits to the catalog: while it stays, all that was
+    /// read from the catalog is still so.
     public func catalogVersion() throws -> Int64 { try core.database.version() }
 
     /// What the catalog knows of a table's ingestion, all of one moment.

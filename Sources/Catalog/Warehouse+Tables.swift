@@ -85,7 +85,8 @@ extension Warehouse {
     }
 
     /// Removes a table from the catalog. With `purge` its files become garbage and are deleted, as far as they lie in
-    /// the table's folder, and its dead letters go with it; without, they stay as they are and the table could be registered again.
+    /// the table's folder, and its dead letters go with it; without, they stay as they are and the table could be
+    /// registered again.
     public func dropTable(_ id: TableIdentifier, purge: Bool) throws {
         while true {
             let table = try loadTable(id)
@@ -122,8 +123,8 @@ extension Warehouse {
         }
     }
 
-    /// Renames a table, and its dead letters with it. Their files stay where they are. Throws `.notFound` (`table_not_found`, `namespace_not_found`),
-    /// `.alreadyExists` (`table_exists`, `name_taken_by_namespace`).
+    /// Renames a table, and its dead letters with it. Their files stay where they are. Throws `.notFound`
+    /// (`table_not_found`, `namespace_not_found`), `.alreadyExists` (`table_exists`, `name_taken_by_namespace`).
     public func renameTable(_ from: TableIdentifier, to: TableIdentifier) throws {
         try core.database.write { database in
             guard try TablePointers.location(of: from, in: database) != nil else { throw TablePointers.missing(from) }

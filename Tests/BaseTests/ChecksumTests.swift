@@ -14,7 +14,7 @@ import Testing
         #expect(CRC32C.checksum([]) == 0)
     }
 
-    /// Long runs go through several streams at once; continued in pieces too short for that they must come out the same.
+    /// Long runs go through several streams at once; in pieces too short for that they must come out the same.
     @Test func crc32cOfLongRuns() {
         for count in [3071, 3072, 3073, 6151, 10_007] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 5) }

@@ -72,7 +72,7 @@ import Testing
             let error = #expect(throws: FirnError.self) {
                 try DecodeSettings.check(properties: [key: value], schema: schema)
             }
-            #expect(error?.code == "invalid_property" && error?.kind == .invalidInput)
+            #expect(error?.code == "bad_property" && error?.kind == .invalidInput)
         }
     }
 

@@ -27,8 +27,8 @@ public struct ColumnPath: Sendable, Hashable, CustomStringConvertible {
 /// Spec: https://iceberg.apache.org/spec/#schema-evolution
 public struct SchemaChange: Sendable, Hashable {
     public enum Operation: Sendable, Hashable {
-        /// An optional column at the end of the struct at `parent`; ids in `field` mean nothing. A parent that is a list
-        /// or map stands for its element or value.
+        /// An optional column at the end of the struct at `parent`; ids in `field` mean nothing. A parent that is a
+        /// list or map stands for its element or value.
         case addColumn(parent: ColumnPath, field: Field)
         /// int to long, float to double, or a decimal to one of more digits and the same scale.
         case widen(ColumnPath, to: DataType)

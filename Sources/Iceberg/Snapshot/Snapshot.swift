@@ -36,8 +36,8 @@ public struct Snapshot: Hashable, Sendable {
     public var operation: String? { summary["operation"] }
 }
 
-/// The text of a snapshot in a metadata file, made once: every commit writes all snapshots, and all but one are those of
-/// the commit before. Part of no comparison.
+/// The text of a snapshot in a metadata file, made once: every commit writes all snapshots, and all but one are those
+/// of the commit before. Part of no comparison.
 final class SnapshotText: Hashable, Sendable {
     private let bytes = Mutex<[UInt8]?>(nil)
 

@@ -41,7 +41,8 @@ public struct DeadLetterOffice {
     /// Moves the selected dead letters that now fit into their table: in one commit they are rows of the table and dead
     /// letters no more. What still does not fit stays.
     ///
-    /// Throws `.notFound` (`no_dead_letters`), `.conflict` (`dead_letters_busy`) when other commits interfere too often.
+    /// Throws `.notFound` (`no_dead_letters`), `.conflict` (`dead_letters_busy`) when other commits interfere too
+    /// often.
     public func redrive(_ table: TableIdentifier, _ selection: DeadLetterSelection) throws -> RedriveReport {
         try repeating(table) { main, letters in
             try Redrive(warehouse: warehouse, main: main, letters: letters, selection: selection).run()

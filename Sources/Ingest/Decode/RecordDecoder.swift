@@ -2,7 +2,8 @@ import Base
 import CPlatform
 import Columnar
 
-/// Turns JSON records, and those of CSV, into the columns of a schema: one strict pass, no tree in between, no allocation per value.
+/// Turns JSON records, and those of CSV, into the columns of a schema: one strict pass, no tree in between, no
+/// allocation per value.
 ///
 /// 1. The body is scanned where it lies; only what stands in its last 64 bytes is copied behind a padding, so that
 ///    wide loads never leave the memory.

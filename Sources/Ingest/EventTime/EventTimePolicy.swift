@@ -5,12 +5,12 @@ import Columnar
 ///
 /// | property | value |
 /// |---|---|
-/// | `firn.event-time.column` | path of a timestamp, timestamptz or date, through structs only; without it there is no event time |
+/// | `firn.event-time.column` | path of a timestamp, timestamptz or date, through structs only; none: no event time |
 /// | `firn.event-time.allowed-lateness-ms` | how far behind the watermark a record may be; default 0 |
 /// | `firn.event-time.late` | `land` (default), `mark` or `dead-letter` |
-/// | `firn.event-time.mark-column` | a boolean column of the table, filled with whether the record was late under `mark` |
+/// | `firn.event-time.mark-column` | a boolean column that says under `mark` whether the record was late |
 /// | `firn.event-time.idle-ms` | silence after which a producer no longer holds the watermark back; default 60000 |
-/// | `firn.event-time.max-ahead-ms` | event times further ahead of the server's do not move the watermark; default one day |
+/// | `firn.event-time.max-ahead-ms` | event times further ahead of the server move no watermark; default one day |
 public struct EventTimePolicy: Sendable, Equatable {
     /// What happens to a record whose event time lies before the cutoff.
     public enum Late: String, Sendable, CaseIterable {

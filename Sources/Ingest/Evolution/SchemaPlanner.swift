@@ -11,7 +11,7 @@ import Columnar
 ///
 /// | a record has | the change |
 /// |---|---|
-/// | a key that names no column, at any depth | an optional column of the type that `SchemaInference` gives its values |
+/// | a key that names no column, at any depth | an optional column of the type that `SchemaInference` finds |
 /// | such a key with nothing but null, `[]` or `{}` | a column of string, list<string>, map<string, string> |
 /// | an integer too large for an int column | long |
 /// | a number too large for a float column | double |

@@ -10,7 +10,7 @@ struct LandingSettings: Sendable, Equatable {
     var eventTime: EventTimePolicy?
     /// Records with an event time below this are late, in microseconds; nil while there is no watermark.
     var cutoff: Int64?
-    /// For a part of a request for several tables: the request's line of each record. Logged where a record was refused.
+    /// For a part of a request for several tables: the request's line of each record. Logged if a record was refused.
     var lines: [Int32] = []
     /// Names the table in the rejections of such a part.
     var tableName: String?

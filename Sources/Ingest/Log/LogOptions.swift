@@ -32,8 +32,8 @@ public struct LogOptions: Sendable {
     static let groupBytesMax = 8 << 20
     /// Bytes gathered for one write.
     static let stagingBytes = 1 << 20
-    /// Bytes reserved and synced at a time while a new segment is prepared: a file system that cannot reserve fills them
-    /// with zeros.
+    /// Bytes reserved and synced at a time while a new segment is prepared: a file system that cannot reserve fills
+    /// them with zeros.
     static let allocatedBytes = 4 << 20
     /// Least length of a segment made in a hurry: a few groups of small records.
     static let shortSegmentBytes = 8 << 10

@@ -104,8 +104,8 @@ final class LogWriter: @unchecked Sendable {
         return end - start
     }
 
-    /// Whole pages only, so that they can go past the page cache: the page that a group ends in is filled up with zeros,
-    /// which also end what replay will read, and written again with the next group.
+    /// Whole pages only, so that they can go past the page cache: the page that a group ends in is filled up with
+    /// zeros, which also end what replay will read, and written again with the next group.
     private func write(_ appends: ArraySlice<PendingAppend>) throws(FirnError) {
         var position = durablePosition
         for append in appends {
