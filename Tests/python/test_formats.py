@@ -403,3 +403,16 @@ def test_ingest_command_numbers_lines(warehouse, tmp_path):
     result = firn("ingest", TABLE, tmp_path / "x.csv", "--batch-bytes", "500", warehouse=warehouse)
     assert result.code == 1 and "accepted 299, rejected 1" in result.stdout
     assert f"line {2 + 250 * 2}: column id:" in result.stderr
+
+
+def test_ingest_command_resumes(warehouse, tmp_path):
+    """A run that was cut off after some batches goes on where it stopped, with batches of another size."""
+    firn("table", "create", TABLE, "id int, s string", warehouse=warehouse).ok()
+    rows = [f'{n},"two\nlines"\n' for n in range(300)]
+    (tmp_path / "x.csv").write_text("id,s\n" + "".join(rows[:100]))
+    arguments = ("ingest", TABLE, tmp_path / "x.csv", "--producer", "nightly", "--batch-bytes")
+    firn(*arguments, "300", warehouse=warehouse).ok()
+    (tmp_path / "x.csv").write_text("id,s\n" + "".join(rows))
+    assert "accepted 200," in firn(*arguments, "777", warehouse=warehouse).ok().stdout
+    assert "accepted 0," in firn(*arguments, "500", warehouse=warehouse).ok().stdout
+    assert sorted(row["id"] for row in READERS["pyiceberg"](warehouse, TABLE).to_pylist()) == list(range(300))

@@ -115,6 +115,8 @@ struct ArrowColumnDecoder {
     ) throws(FirnError) -> Column {
         let region = try regions.next()
         try region.require(rows, stride: dictionary.indexBits / 8, field)
+        // Also what nulls take: the width of a fixed type is the stream's own.
+        if case .fixed(let width) = field.type { try regions.spend(rows + 1, width) }
         guard let values = dictionaries[dictionary.id] else {
             if nullCount == rows { return try nulls(field, rows).retyped(field.field.type) }
             throw .malformedArrow("'\(field.path)' comes before its dictionary")
@@ -160,8 +162,7 @@ struct ArrowColumnDecoder {
     /// What a dictionary unfolds to is bounded like everything else.
     private mutating func spend(_ indices: [Int32], _ values: Column) throws(FirnError) {
         guard case .bytes(let offsets, _) = values.storage else {
-            let width: Int = if case .fixed(_, let width) = values.storage { width } else { 16 }
-            return try regions.spend(indices.count, width)
+            return try regions.spend(indices.count, 16)
         }
         var total = 0
         for index in indices { total += Int(offsets[Int(index) + 1] - offsets[Int(index)]) }

@@ -69,6 +69,7 @@ struct IngestCommand: AsyncParsableCommand {
         var input = try IngestInput(
             path: file == "-" ? nil : AbsolutePath.make(file), format: format, coding: coding, batchBytes: batchBytes)
         let resumeAt = try await producer.asyncFlatMap { try await sink.resumeOffset(producer: $0) } ?? 0
+        input.resumeAt = resumeAt
         while let batch = try input.next() {
             guard batch.endOffset > resumeAt else { continue }
             let stamp: ProducerStamp =

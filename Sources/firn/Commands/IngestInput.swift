@@ -17,13 +17,17 @@ struct IngestInput {
         let endOffset: Int
     }
 
+    /// Where an earlier run got to: a batch ends there, however it was cut then.
+    var resumeAt = 0
     /// Bytes of the file; nil where they tell nothing of how far reading has come.
     let totalBytes: Int?
     private let format: RecordFormat
     /// Nil reads standard input.
     private let file: (any File)?
     private let batchBytes: Int
+    /// What was read and not yet sent begins at `start`.
     private var rest: [UInt8] = []
+    private var start = 0
     private var readBytes = 0
     private var offset = 0
     private var lines = 0
@@ -75,6 +79,8 @@ struct IngestInput {
                 used = max(0, Glibc.read(STDIN_FILENO, space.baseAddress, room))
             }
         readBytes += piece.count
+        rest.removeFirst(start)
+        start = 0
         if piece.isEmpty { ended = true } else { rest += piece }
     }
 
@@ -89,29 +95,28 @@ struct IngestInput {
                     "a \(format.rawValue) file is sent as one body of at most \(Limits.bodyBytesDefault) bytes; "
                         + "write it as several files")
             }
-            return rest.isEmpty ? nil : cut(rest.count)
+            return start == rest.count ? nil : cut(rest.count)
         }
     }
 
     private mutating func nextPart() throws -> Batch? {
-        var scanned = 0
+        var scanned = start
         var quotes = 0
-        var end = 0
         while true {
-            // The last line end that stands outside of quotes; in NDJSON every one does.
+            // A line end counts outside of quotes; in NDJSON every one does.
             for index in scanned..<rest.count {
                 let byte = rest[index]
                 if byte == UInt8(ascii: "\n"), quotes & 1 == 0 {
-                    end = index + 1
-                    if format == .csv, header.isEmpty { takeHeader(end) }
-                    if end >= batchBytes { return cut(end) }
+                    if format == .csv, header.isEmpty { takeHeader(index + 1) }
+                    let count = index + 1 - start
+                    if count >= batchBytes || offset + count == resumeAt { return cut(index + 1) }
                 } else if byte == UInt8(ascii: "\""), format == .csv {
                     quotes += 1
                 }
             }
-            scanned = rest.count
-            if ended { return rest.isEmpty ? nil : cut(rest.count) }
-            guard rest.count <= Limits.bodyBytesDefault else {
+            scanned = rest.count - start
+            if ended { return start == rest.count ? nil : cut(rest.count) }
+            guard rest.count - start <= Limits.bodyBytesDefault else {
                 throw FirnError(
                     .limitExceeded, "record_too_large", "a record is longer than \(Limits.bodyBytesDefault) bytes")
             }
@@ -128,15 +133,16 @@ struct IngestInput {
         bytes.count { $0 == UInt8(ascii: "\n") } + (bytes.last == UInt8(ascii: "\n") ? 0 : 1)
     }
 
-    private mutating func cut(_ count: Int) -> Batch {
+    /// Takes what stands before `end`.
+    private mutating func cut(_ end: Int) -> Batch {
         let isText = format == .ndjson || format == .csv
-        let part = rest[..<count]
+        let part = rest[start..<end]
         let isFirst = offset == 0
         let bytes = isFirst ? Array(part) : header + part
         let before = isText ? lines - (isFirst ? 0 : headerLines) : 0
         if isText { lines += Self.lines(part) }
-        offset += count
-        rest.removeFirst(count)
+        offset += part.count
+        start = end
         return Batch(bytes: bytes, linesBefore: before, place: isText ? "line" : "record", endOffset: offset)
     }
 }
