@@ -21,10 +21,12 @@ extension TableIngestor {
     /// Takes what is at hand; nil when there is nothing, or a flush is running. Ends with `finish` or `fail`, or with
     /// `putBack`.
     func beginFlush() -> Work? {
+        let now = now
         let work = state.withLock { state -> (chunks: [Chunk], table: Table, attempt: Int, from: UInt64)? in
             guard !state.flushing, !state.unsure, state.condition == .open, !state.chunks.isEmpty else { return nil }
             state.flushing = true
             state.flushWanted = false
+            state.flushBeganNanos = now
             state.attempt += 1
             return (state.chunks, state.table, state.attempt, state.committedPosition)
         }

@@ -77,6 +77,7 @@ final class TableIngestor: Sendable {
         var retries: [@Sendable () -> Void] = []
         var policy: (metadata: Int64, policy: IngestPolicy)
         var lastCommitNanos: Int64
+        var flushBeganNanos: Int64
         /// Of everything accepted, which decides what is late.
         var watermarks: Watermarks
         var committedWatermarks: Watermarks
@@ -118,7 +119,7 @@ final class TableIngestor: Sendable {
             State(
                 table: table, ledger: try ProducerLedger(committed: known.producers),
                 committedPosition: known.position, policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)),
-                lastCommitNanos: now, watermarks: watermarks, committedWatermarks: watermarks))
+                lastCommitNanos: now, flushBeganNanos: now, watermarks: watermarks, committedWatermarks: watermarks))
     }
 
     var now: Int64 { warehouse.environment.clock.monotonicNanos() }
@@ -231,7 +232,7 @@ final class TableIngestor: Sendable {
             let interval = Int64(options.flushIntervalMs) * 1_000_000
             var due = oldest.arrivedNanos + interval
             // Somebody waits: soon, but many who wait must not make as many snapshots.
-            if !state.waiters.isEmpty { due = min(due, state.lastCommitNanos + min(interval, Self.waiterGapNanos)) }
+            if !state.waiters.isEmpty { due = min(due, state.flushBeganNanos + min(interval, Self.waiterGapNanos)) }
             return max(0, due - now)
         }
     }
