@@ -7,6 +7,8 @@ public final class IngestCounters: Sendable {
         public var records = 0
         public var bytes = 0
         public var rejected = 0
+        /// Of those, the ones that answers listed, by code.
+        public var rejectedByCode: [String: Int] = [:]
         /// Of the rejected records, those kept as dead letters.
         public var deadLettered = 0
         /// Records behind the watermark, wherever they went.
@@ -43,13 +45,16 @@ public final class IngestCounters: Sendable {
 
     public var totals: Totals { state.withLock { $0 } }
 
-    func acknowledged(records: Int, bytes: Int, rejected: Int, deadLettered: Int, late: Int, nanos: Int64) {
+    func acknowledged(_ answers: [StoredAnswer], bytes: Int, late: Int, nanos: Int64) {
         state.withLock { totals in
             totals.requests += 1
-            totals.records += records
+            for answer in answers {
+                totals.records += answer.accepted
+                totals.rejected += answer.rejectedCount
+                totals.deadLettered += answer.deadLettered
+                for rejection in answer.rejections { totals.rejectedByCode[rejection.code, default: 0] += 1 }
+            }
             totals.bytes += bytes
-            totals.rejected += rejected
-            totals.deadLettered += deadLettered
             totals.late += late
             totals.ackNanosTotal += nanos
             var bucket = 0

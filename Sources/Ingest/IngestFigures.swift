@@ -15,6 +15,8 @@ public struct IngestFigures: Sendable {
         /// Records and bytes that landed since the table was opened.
         public let landedRows: Int
         public let landedBytes: Int
+        /// Event time up to which the table has come; nil without an event-time column.
+        public let watermarkMicros: Int64?
         /// Flushes that failed since the last one that did not.
         public let failures: Int
     }
@@ -47,7 +49,7 @@ extension TableIngestor {
                 table: table, uncommittedRows: state.rows, uncommittedBytes: state.bytes,
                 oldestNanos: state.chunks.first.map { now - $0.arrivedNanos },
                 sinceCommitNanos: now - state.lastCommitNanos, landedRows: state.landedRows,
-                landedBytes: state.landedBytes, failures: state.failures)
+                landedBytes: state.landedBytes, watermarkMicros: state.watermarks.table, failures: state.failures)
         }
     }
 }

@@ -83,7 +83,7 @@ public final class IngestService: Sendable {
         self.log = log
         self.logger = logger
         decodePool = WorkerPool(name: "decode", threads: options.decodeThreads)
-        flushPool = WorkerPool(name: "flush", threads: options.flushThreads, niceness: 10)
+        flushPool = WorkerPool(name: "flush", threads: options.flushThreads, niceness: 3)
         tables.withLock {
             $0.registry = TableRegistry(ingestors)
             $0.delivered = delivered

@@ -259,10 +259,7 @@ final class Intake: Sendable {
         let bytes = request.byteCount
         let nanos = service.warehouse.environment.clock.monotonicNanos() - arrivedNanos
         service.counters.acknowledged(
-            records: answers.reduce(0) { $0 + $1.accepted }, bytes: bytes,
-            rejected: answers.reduce(0) { $0 + $1.rejectedCount },
-            deadLettered: answers.reduce(0) { $0 + $1.deadLettered },
-            late: decoded.reduce(0) { $0 + $1.landing.lateCount }, nanos: nanos)
+            answers, bytes: bytes, late: decoded.reduce(0) { $0 + $1.landing.lateCount }, nanos: nanos)
         answer(decoded.map(\.ingestor), answers, duplicate: false)
     }
 

@@ -16,7 +16,7 @@ extension TableIngestor {
     }
 
     /// The tables whose batches must be committed together with this one's.
-    var partners: Set<UUID> { state.withLock { Set($0.chunks.flatMap(\.partners)) } }
+    var partners: Set<UUID> { state.withLock { $0.partners } }
 
     /// Takes what is at hand; nil when there is nothing, or a flush is running. Ends with `finish` or `fail`, or with
     /// `putBack`.
@@ -126,7 +126,9 @@ extension TableIngestor {
 
     /// The chunks are in the table: lets go of them and tells whoever waits.
     func finish(_ chunks: [Chunk], mark: IngestMark, table: Table, snapshotId: Int64?) {
+        // Summed before the lock is taken: the log's thread waits for it with every batch it hands over.
         let bytes = chunks.reduce(0) { $0 + $1.bytes }
+        let rows = chunks.reduce(0) { $0 + $1.rows.count }
         let now = now
         let marks = watermarks(with: chunks, nowMs: warehouse.environment.clock.nowMs())
         let ready = state.withLock { state -> [Waiter]? in
@@ -135,7 +137,8 @@ extension TableIngestor {
             if table.metadata.lastUpdatedMs >= state.table.metadata.lastUpdatedMs { state.table = table }
             state.chunks.removeFirst(chunks.count)
             state.bytes -= bytes
-            state.rows -= chunks.reduce(0) { $0 + $1.rows.count }
+            state.rows -= rows
+            if !state.partners.isEmpty { state.partners = Set(state.chunks.flatMap(\.partners)) }
             state.flushing = false
             state.failures = 0
             state.committedPosition = mark.position

@@ -59,6 +59,8 @@ final class TableIngestor: Sendable {
         var ledger: ProducerLedger
         var condition = Condition.open
         var chunks: [Chunk] = []
+        /// Of all chunks.
+        var partners: Set<UUID> = []
         var bytes = 0
         var rows = 0
         var flushing = false
@@ -209,6 +211,7 @@ final class TableIngestor: Sendable {
                     producer: chunk.stamp.producer, maxEventMicros: event.maxMicros, nowMs: event.seenMs)
             }
             state.chunks.append(chunk)
+            if !chunk.partners.isEmpty { state.partners.formUnion(chunk.partners) }
             state.bytes += chunk.bytes
             state.rows += chunk.rows.count
             state.landedRows += chunk.rows.count

@@ -35,8 +35,16 @@ struct MetricsText: Sendable {
         out.add(
             "ingest_rejected_records_total", .counter, "Records refused with a reason, dead letters included.",
             totals.rejected)
-        let letters = figures.tables.filter { $0.table.isDeadLetters }.reduce(0) { $0 + $1.landedRows }
-        out.add("ingest_dead_letter_records_total", .counter, "Refused records that dead letters took.", letters)
+        out.begin("ingest_rejections_total", .counter, "Refused records by code, as far as answers listed them.")
+        for (code, count) in totals.rejectedByCode.sorted(by: { $0.key < $1.key }) {
+            out.sample("ingest_rejections_total", [("code", code)], Double(count))
+        }
+        out.add(
+            "ingest_dead_letter_records_total", .counter, "Refused records that dead letters took.",
+            totals.deadLettered)
+        out.add(
+            "ingest_late_records_total", .counter, "Records behind their table's watermark, wherever they went.",
+            totals.late)
         out.add(
             "ingest_duplicate_requests_total", .counter, "Requests recognised as sent before, and answered again.",
             totals.duplicates)
@@ -98,6 +106,11 @@ struct MetricsText: Sendable {
         }
         each("table_seconds_since_commit", .gauge, "Since this process last committed the table, or opened it.") {
             seconds($0.sinceCommitNanos)
+        }
+        out.begin("table_watermark_seconds", .gauge, "How far the table has come in event time, since 1970.")
+        for table in tables {
+            guard let micros = table.watermarkMicros else { continue }
+            out.sample("table_watermark_seconds", [("table", table.table.description)], Double(micros) / 1e6)
         }
         each("table_flush_failures", .gauge, "Flushes that failed since the last one that did not.") {
             Double($0.failures)
