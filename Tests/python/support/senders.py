@@ -179,9 +179,14 @@ def http2_offered(port: int) -> bool:
 
 
 def drop_after_sending(port: int, target: str, body: bytes, headers: dict, dice: random.Random) -> None:
-    """Sends a request, or most of one, and hangs up without reading the answer."""
-    head = request_head("POST", target, {"Content-Length": str(len(body))} | headers)
-    whole = head + body
+    """Sends a request, or most of one, by length or in chunks, and hangs up without reading the answer."""
+    if dice.random() < 0.3:
+        middle = dice.randrange(1, len(body))
+        head = request_head("POST", target, {"Transfer-Encoding": "chunked"} | headers)
+        chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:middle], body[middle:])]
+        whole = head + b"".join(chunks) + b"0\r\n\r\n"
+    else:
+        whole = request_head("POST", target, {"Content-Length": str(len(body))} | headers) + body
     cut = len(whole) if dice.random() < 0.7 else dice.randrange(1, len(whole))
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
