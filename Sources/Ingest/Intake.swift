@@ -59,8 +59,13 @@ final class Intake: Sendable {
             case .duplicate(let answers):
                 service.budget.release(reserved)
                 return answer(ingestors, answers, duplicate: true)
-            case .takeover(let answers, let newest):
-                return try takeOver(ingestors, answers, newest)
+            case .takeover(let answers, let takeovers):
+                do {
+                    return try takeOver(ingestors, answers, takeovers)
+                } catch {
+                    for takeover in takeovers { takeover.ingestor.abandon(takeover.stamp) }
+                    throw error
+                }
             }
             do {
                 try append(try decode(ingestors))
@@ -81,16 +86,25 @@ final class Intake: Sendable {
         /// Put off; `run` is called again.
         case waiting
         case duplicate([StoredAnswer])
-        /// The same, but the producer's epoch must become durable first; with its newest sequence in each table.
-        case takeover([StoredAnswer], newest: [Int64])
+        /// The same, but the producer's epoch must become durable first in some of the tables.
+        case takeover([StoredAnswer], [Takeover])
+    }
+
+    /// A table whose producer has a higher epoch than is durable, and its newest sequence there.
+    private struct Takeover {
+        let ingestor: TableIngestor
+        let stamp: ProducerStamp
     }
 
     /// Asks every table's ledger. The identity is reserved in all of them, or in none.
     private func settle(_ ingestors: [TableIngestor]) throws -> Identity {
         var reserved: [TableIngestor] = []
         var known: [StoredAnswer] = []
-        var newest: [Int64] = []
-        func withdraw() { for ingestor in reserved { ingestor.abandon(request.stamp) } }
+        var takeovers: [Takeover] = []
+        func withdraw() {
+            for ingestor in reserved { ingestor.abandon(request.stamp) }
+            for takeover in takeovers { takeover.ingestor.abandon(takeover.stamp) }
+        }
         for ingestor in ingestors {
             let decision: ProducerLedger.Decision
             do {
@@ -104,7 +118,7 @@ final class Intake: Sendable {
             case .duplicate(let answer): known.append(answer)
             case .takeover(let answer, let sequence):
                 known.append(answer)
-                newest.append(sequence)
+                takeovers.append(Takeover(ingestor: ingestor, stamp: request.stamp.at(sequence)))
             case .inFlight:
                 withdraw()
                 try putOff(ingestor)
@@ -129,7 +143,7 @@ final class Intake: Sendable {
                 "some of the tables have taken a batch with this key or sequence, others have not; use a new one")
         }
         service.counters.duplicate()
-        return newest.count == known.count ? .takeover(known, newest: newest) : .duplicate(known)
+        return takeovers.isEmpty ? .duplicate(known) : .takeover(known, takeovers)
     }
 
     private func putOff(_ ingestor: TableIngestor) throws(FirnError) {
@@ -140,29 +154,31 @@ final class Intake: Sendable {
     }
 
     /// Logs a producer's higher epoch before its repeated batch is answered.
-    private func takeOver(_ ingestors: [TableIngestor], _ answers: [StoredAnswer], _ newest: [Int64]) throws {
-        guard case .sequence(let producer, let epoch, _) = request.stamp else { preconditionFailure("no producer") }
-        let records = zip(ingestors, newest).map { ingestor, sequence in
-            BatchRecord(
+    private func takeOver(
+        _ ingestors: [TableIngestor], _ answers: [StoredAnswer], _ takeovers: [Takeover]
+    ) throws {
+        let decoded = try takeovers.map { takeover in
+            let ingestor = takeover.ingestor
+            let record = BatchRecord(
                 table: ingestor.tableUUID, schemaId: Int32(ingestor.metadata.currentSchemaId), format: .ndjson,
-                stamp: .sequence(producer: producer, epoch: epoch, sequence: sequence), acceptedCount: 0,
+                stamp: takeover.stamp, acceptedCount: 0,
                 arrivalMicros: service.warehouse.environment.clock.nowMicros(),
                 settings: LandingSettings(isTakeover: true).encode(), body: [])
-        }
-        let decoded = try zip(ingestors, records).map { ingestor, record in
-            Decoded(
+            return Decoded(
                 ingestor: ingestor, landing: try Landing(empty: ingestor.schema), record: record, deadLetters: nil,
                 eventTime: nil)
         }
-        let entry = try LoggedRequest.entry(records)
+        let entry = try LoggedRequest.entry(decoded.map(\.record))
         try service.log.append(entry) { [self] result in
             switch result {
             case .success(let position):
-                let deliveries = Delivery.make(decoded, answers, position: position, arrivedNanos: arrivedNanos)
+                let nothing = decoded.map { $0.landing.answer(at: position) }
+                let deliveries = Delivery.make(decoded, nothing, position: position, arrivedNanos: arrivedNanos)
                 service.budget.adjust(from: reserved, to: deliveries.reduce(0) { $0 + $1.chunk.bytes })
                 _ = service.deliver(deliveries, position: position)
                 answer(ingestors, answers, duplicate: true)
             case .failure(let error):
+                for takeover in takeovers { takeover.ingestor.abandon(takeover.stamp) }
                 service.budget.release(reserved)
                 completion(.failure(error))
             }

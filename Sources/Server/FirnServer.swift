@@ -117,7 +117,7 @@ public final class FirnServer: Sendable {
         door.drain()
         http2.drain()
         var isDrained = false
-        while !isDrained || http2.openCount > 0 {
+        while !isDrained || http2.busyCount > 0 {
             guard clock.monotonicNanos() < deadline, firn_eventfd_take(signals) == 0 else {
                 logger.warning("stopping with requests under way")
                 break

@@ -78,4 +78,47 @@ import Testing
             rejectedCount: 1, position: 1 << 60)
         #expect(try StoredAnswer(decoding: full.encode()) == full)
     }
+
+    @Test func everyRecentSequenceGetsItsOwnAnswer() throws {
+        var ledger = try ProducerLedger(committed: [])
+        for sequence in 1...40 as ClosedRange<Int64> {
+            #expect(ledger.begin(stamp(sequence)) == .fresh)
+            ledger.durable(stamp(sequence), answer: answer(Int(sequence), at: UInt64(sequence)))
+        }
+        #expect(ledger.begin(stamp(9)) == .duplicate(answer(9, at: 9)))
+        #expect(ledger.begin(stamp(8)) == .duplicate(answer(0, at: 40)))
+        // What the catalog keeps of the producer gives the same after a restart.
+        let recent = try #require(ledger.producer("p")).recent
+        let mark = ProducerMark(
+            producer: "p", epoch: 0, sequence: 39, position: 39, accepted: 39, answer: recent.encode(through: 39))
+        var again = try ProducerLedger(committed: [mark])
+        #expect(again.begin(stamp(9)) == .duplicate(answer(9, at: 9)))
+        #expect(again.begin(stamp(39)) == .duplicate(answer(39, at: 39)))
+        #expect(again.begin(stamp(40)) == .fresh)
+    }
+
+    @Test func aSuccessorsRepeatedBatchIsATakeoverUntilItIsDurable() throws {
+        var ledger = try ProducerLedger(committed: [])
+        #expect(ledger.begin(stamp(5, epoch: 1)) == .fresh)
+        ledger.durable(stamp(5, epoch: 1), answer: answer(3, at: 9))
+        let takeover = ProducerLedger.Decision.takeover(answer(3, at: 9), newest: 5)
+        #expect(ledger.begin(stamp(5, epoch: 2)) == takeover)
+        // Nothing overtakes it: neither its successor's next batch nor a second repetition.
+        #expect(ledger.begin(stamp(6, epoch: 2)) == .busy)
+        #expect(ledger.begin(stamp(5, epoch: 2)) == .inFlight)
+        #expect(ledger.begin(stamp(6, epoch: 1)) == .fenced(currentEpoch: 2))
+        ledger.abandon(stamp(5, epoch: 2))
+        #expect(ledger.begin(stamp(5, epoch: 2)) == takeover)
+        ledger.durable(stamp(5, epoch: 2), answer: answer(0, at: 10))
+        #expect(ledger.begin(stamp(5, epoch: 2)) == .duplicate(answer(3, at: 9)))
+        #expect(ledger.begin(stamp(6, epoch: 2)) == .fresh)
+    }
+
+    @Test func aSuccessorWaitsForWhatItsPredecessorHasInFlight() throws {
+        var ledger = try ProducerLedger(committed: [])
+        #expect(ledger.begin(stamp(1, epoch: 1)) == .fresh)
+        #expect(ledger.begin(stamp(2, epoch: 2)) == .inFlight)
+        ledger.durable(stamp(1, epoch: 1), answer: answer(1, at: 1))
+        #expect(ledger.begin(stamp(2, epoch: 2)) == .fresh)
+    }
 }

@@ -85,14 +85,14 @@ public final class Semaphore: @unchecked Sendable {
         while sem_wait(handle) != 0 {}
     }
 
-    /// False when `milliseconds` passed first.
+    /// False when `milliseconds` passed first, whatever happens to the wall clock meanwhile.
     public func wait(milliseconds: Int) -> Bool {
         var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
         let nanos = Int(deadline.tv_nsec) + milliseconds % 1000 * 1_000_000
         deadline.tv_sec += milliseconds / 1000 + nanos / 1_000_000_000
         deadline.tv_nsec = nanos % 1_000_000_000
-        while sem_timedwait(handle, &deadline) != 0 {
+        while firn_sem_clockwait(handle, CLOCK_MONOTONIC, &deadline) != 0 {
             if errno == ETIMEDOUT { return false }
         }
         return true

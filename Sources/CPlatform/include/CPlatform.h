@@ -28,6 +28,9 @@
 
 static inline int firn_errno(void) { return errno; }
 
+// glibc's sem_clockwait, under a name of ours: its own header cannot be imported here.
+extern int firn_sem_clockwait(void *semaphore, int clock, const struct timespec *deadline) __asm__("sem_clockwait");
+
 static inline int firn_open(const char *path, int flags, unsigned mode) { return open(path, flags, (mode_t)mode); }
 
 static const int firn_o_direct = O_DIRECT;

@@ -68,7 +68,11 @@ struct ProducerLedger {
             defer { producers[id] = producer }
             if let newest = producer.sequence, sequence <= newest {
                 let answer = producer.recent[sequence] ?? .forgotten(at: producer.recent.newestPosition)
-                return epoch > producer.durableEpoch ?? .min ? .takeover(answer, newest: newest) : .duplicate(answer)
+                guard epoch > producer.durableEpoch ?? .min else { return .duplicate(answer) }
+                if producer.inFlight != nil { return .inFlight }
+                // Nothing of this producer may be logged before the takeover is, or it would move its marks back.
+                producer.inFlight = newest
+                return .takeover(answer, newest: newest)
             }
             if let other = producer.inFlight { return other == sequence ? .inFlight : .busy }
             producer.inFlight = sequence
@@ -94,11 +98,11 @@ struct ProducerLedger {
             producer.epoch = max(epoch, producer.epoch)
             producer.durableEpoch = max(epoch, producer.durableEpoch ?? epoch)
             // A takeover repeats the newest sequence, whose answer stands.
-            if sequence != producer.sequence {
+            if sequence > producer.sequence ?? .min {
                 producer.sequence = sequence
                 producer.recent.append(sequence, answer)
-                producer.inFlight = nil
             }
+            if producer.inFlight == sequence { producer.inFlight = nil }
             producers[id] = producer
         }
     }

@@ -10,6 +10,12 @@ public enum ProducerStamp: Sendable, Hashable {
     /// every holder of a lower one; sequences go on rising across epochs.
     case sequence(producer: String, epoch: Int64, sequence: Int64)
 
+    /// The same producer and epoch at another sequence.
+    func at(_ sequence: Int64) -> ProducerStamp {
+        guard case .sequence(let producer, let epoch, _) = self else { return self }
+        return .sequence(producer: producer, epoch: epoch, sequence: sequence)
+    }
+
     /// Empty for a batch of no producer.
     var producer: String {
         guard case .sequence(let id, _, _) = self else { return "" }

@@ -91,6 +91,8 @@ extension TableIngestor {
                     IdempotencyMark(
                         key: key, position: chunk.position, answer: chunk.answer.encode(), createdMs: nowMs))
             case .sequence(let id, let epoch, let sequence):
+                let known = producers[id]
+                guard known.map({ (epoch, sequence) >= ($0.epoch, $0.sequence) }) ?? true else { continue }
                 producers[id] = ProducerMark(
                     producer: id, epoch: epoch, sequence: sequence, position: chunk.position,
                     accepted: chunk.answer.accepted,

@@ -21,6 +21,7 @@ final class HTTP2Door: Sendable {
     private let date: DateField
     private let channels = Mutex([ObjectIdentifier: any Channel]())
     private let count = Atomic(0)
+    private let busy = Atomic(0)
 
     init(bridge: RouterBridge, clock: any Clock, logger: Logger) {
         self.bridge = bridge
@@ -30,6 +31,9 @@ final class HTTP2Door: Sendable {
     }
 
     var openCount: Int { count.load(ordering: .relaxed) }
+
+    /// Requests that have not been answered yet. Connections may be open without any: their peers may never look again.
+    var busyCount: Int { busy.load(ordering: .relaxed) }
 
     /// Takes over a connected socket, of which `taken` has been read already.
     func adopt(_ descriptor: Int32, taken: [UInt8]) {
@@ -56,7 +60,11 @@ final class HTTP2Door: Sendable {
                 defer { channels.withLock { $0[name] = nil } }
                 try await withThrowingDiscardingTaskGroup { tasks in
                     for try await request in connection.streams.inbound {
-                        tasks.addTask { [self] in await stream.handle(value: request, logger: logger) }
+                        busy.wrappingAdd(1, ordering: .relaxed)
+                        tasks.addTask { [self] in
+                            await stream.handle(value: request, logger: logger)
+                            busy.wrappingSubtract(1, ordering: .relaxed)
+                        }
                     }
                 }
             } catch {

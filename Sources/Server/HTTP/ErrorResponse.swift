@@ -48,7 +48,7 @@ struct Problem {
         default: break
         }
         switch error.kind {
-        case .invalidInput, .corrupted: return .badRequest
+        case .invalidInput: return .badRequest
         case .notFound: return .notFound
         case .alreadyExists, .conflict, .fenced: return .conflict
         case .unsupported: return .badRequest
@@ -56,7 +56,7 @@ struct Problem {
         case .overloaded: return .tooManyRequests
         case .storageFull: return HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
         case .cancelled: return .serviceUnavailable
-        case .outcomeUnknown, .io, .internal: return .internalServerError
+        case .outcomeUnknown, .io, .internal, .corrupted: return .internalServerError
         }
     }
 }

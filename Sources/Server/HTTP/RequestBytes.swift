@@ -46,10 +46,16 @@ enum ContentCoding: String {
         self = coding
     }
 
+    /// Damage is the sender's, and never the server's: `.invalidInput` with the codec's own code.
     func decode(_ bytes: [UInt8], limit: Int) throws(FirnError) -> [UInt8] {
-        switch self {
-        case .gzip: try Deflate.decompress(bytes, wrapping: .gzip, limit: limit)
-        case .zstd: try Zstd.decompress(bytes, limit: limit)
+        do throws(FirnError) {
+            return switch self {
+            case .gzip: try Deflate.decompress(bytes, wrapping: .gzip, limit: limit)
+            case .zstd: try Zstd.decompress(bytes, limit: limit)
+            }
+        } catch {
+            guard error.kind == .corrupted else { throw error }
+            throw FirnError(.invalidInput, error.code, error.message, context: error.context)
         }
     }
 }
