@@ -139,7 +139,7 @@ class Torture:
         return sum(len(sender.history) for sender in [*self.keyed, *self.sequenced])
 
 
-@pytest.mark.limit(300 + 3 * chaos.KILLS)
+@pytest.mark.limit(600 + 3 * chaos.KILLS)
 def test_every_acknowledged_record_is_there_once(torture):
     killer = chaos.Killer(torture.server, chaos.SEED, chaos.KILLS)
     began = time.monotonic()
