@@ -83,6 +83,7 @@ bench-ingest: build venv ## NDJSON over HTTP to committed files beside DuckDB's 
 	$(PYTHON) Bench/ingest_peers.py
 
 bench-commit: build venv ## Milliseconds to commit 10,000 rows beside DuckLake and PyIceberg (data: FIRN_BENCH)
+	$(PYTHON) -m pip install --quiet duckdb-extension-ducklake==1.5.5
 	$(PYTHON) Bench/commit_peers.py
 
 bench-latency: build ## Acknowledgement times at half load (data: FIRN_BENCH)
