@@ -90,6 +90,4 @@ extension IngestService {
         }
         _ = try? known?.locate()
     }
-
-    public var logBytes: Int { log.bytesInUse }
 }

@@ -221,10 +221,17 @@ final class Intake: Sendable {
             guard let evolved = try service.evolve(ingestor, part, metadata, policy, refused: 1) else { throw error }
             return try land(part, ingestor, evolved, IngestPolicy(evolved))
         }
-        guard decoded.landing.rejectedCount > decoded.landing.lateCount, policy.schema != .strict,
+        guard policy.schema != .strict, Self.mayGrow(decoded.landing, part.format),
             let evolved = try service.evolve(ingestor, part, metadata, policy, refused: decoded.landing.rejectedCount)
         else { return decoded }
         return try land(part, ingestor, evolved, IngestPolicy(evolved))
+    }
+
+    /// False when no refused record is of a kind that another schema would take, so that nothing is planned in vain.
+    private static func mayGrow(_ landing: Landing, _ format: RecordFormat) -> Bool {
+        let isListed = landing.rejections.count == landing.rejectedCount
+        return landing.rejectedCount > 0
+            && (format.hasColumns || !isListed || landing.rejections.contains { EvolutionWalk.mayHelp($0.code) })
     }
 
     private func land(
