@@ -64,14 +64,20 @@ final class CatalogCore: Sendable {
 private struct MetadataCache {
     /// Enough for the tables a server writes at a time, old files of the same tables included.
     private static let entriesMax = 64
+    /// A table with a long history counts for many.
+    private static let snapshotsMax = 100_000
     private var entries: [String: TableMetadata] = [:]
     private var order: [String] = []
+    private var snapshotCount = 0
 
     subscript(_ location: String) -> TableMetadata? { entries[location] }
 
     mutating func insert(_ metadata: TableMetadata, at location: String) {
         guard entries.updateValue(metadata, forKey: location) == nil else { return }
         order.append(location)
-        if order.count > Self.entriesMax { entries[order.removeFirst()] = nil }
+        snapshotCount += metadata.snapshots.count
+        while order.count > 1, order.count > Self.entriesMax || snapshotCount > Self.snapshotsMax {
+            snapshotCount -= entries.removeValue(forKey: order.removeFirst())?.snapshots.count ?? 0
+        }
     }
 }

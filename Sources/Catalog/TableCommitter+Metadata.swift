@@ -105,12 +105,12 @@ extension TableCommitter {
                         .conflict, "expiry_disabled", "gc.enabled is false: files may belong to other tables",
                         context: ["table": identifier.description])
                 }
-                let ids = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
-                expired = ids.count
-                guard !ids.isEmpty else { return nil }
+                let gone = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
+                expired = gone.snapshotIds.count
+                guard !gone.isEmpty else { return nil }
                 let (commit, unreachable) = try SnapshotProducer.expire(
-                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: Set(ids), context: context,
-                    store: core.store)
+                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: Set(gone.snapshotIds),
+                    references: gone.references, context: context, store: core.store)
                 return TableChange.Prepared(commit: commit, unreachable: unreachable)
             }))
         return (result, expired)

@@ -2,17 +2,16 @@ import Base
 import Storage
 
 extension SnapshotProducer {
-    /// Removes snapshots from the metadata, and finds the files that no other snapshot needs.
+    /// Removes snapshots and references from the metadata, and finds the files that no other snapshot needs.
     ///
-    /// The files may be deleted once the commit has succeeded, never before: a manifest list of every removed snapshot,
-    /// the manifests that no kept snapshot lists, the data and delete files that were live in those and are live in no
-    /// kept snapshot, and statistics. Unknown ids are ignored; files already gone are no error.
+    /// The files may be deleted once the commit has succeeded, never before. Unknown ids are ignored; files already
+    /// gone are no error.
     ///
     /// Throws `.invalidInput` (`snapshot_referenced`) for a snapshot that a branch or tag names, `.conflict`
     /// (`expiry_disabled`) when the table's `gc.enabled` is false.
     public static func expire(
-        base: TableMetadata, baseLocation: String, snapshotIds: Set<Int64>, context: CommitContext,
-        store: any ObjectStore
+        base: TableMetadata, baseLocation: String, snapshotIds: Set<Int64>, references: [String] = [],
+        context: CommitContext, store: any ObjectStore
     ) throws -> (commit: PreparedCommit, unreachable: [String]) {
         guard base.tableProperties.allowsExpiry else {
             throw FirnError(
@@ -20,34 +19,106 @@ extension SnapshotProducer {
                 context: ["table": base.location])
         }
         var changed = base
+        for name in references where name != TableMetadata.mainBranch { changed.removeReference(name) }
         try changed.removeSnapshots(snapshotIds)
         let commit = try MetadataCommit.prepare(changed, base: base, baseLocation: baseLocation, context: context)
-        let expired = base.snapshots.filter { snapshotIds.contains($0.snapshotId) }
-        return (commit, try unreachable(expired, kept: changed, base: base, store: store))
+        return (commit, try Unreachable.files(after: changed, base: base, store: store))
+    }
+}
+
+/// The files that lose their last snapshot when snapshots are removed: a manifest list of every removed snapshot, the
+/// manifests that no kept snapshot lists, the data and delete files that were live in those and are live in no kept
+/// snapshot, and statistics.
+///
+/// A manifest that disappears from one snapshot to the next never comes back in a linear history. So when the removed
+/// snapshots are the oldest of a single chain, the oldest kept one knows all that is still needed, and the price is that
+/// of the removed snapshots, however many are kept (`linear`). Every other history is searched whole (`complete`).
+enum Unreachable {
+    static func files(after kept: TableMetadata, base: TableMetadata, store: any ObjectStore) throws -> [String] {
+        let keptIds = Set(kept.snapshots.map(\.snapshotId))
+        let removed = base.snapshots.filter { !keptIds.contains($0.snapshotId) }
+        guard !removed.isEmpty else { return [] }
+        let paths = Set(kept.statisticsFiles.map(\.path))
+        var gone = Set(base.statisticsFiles.map(\.path)).subtracting(paths)
+        if let oldest = oldestKept(of: kept, removed) {
+            try linear(removed, oldest, base, store, &gone)
+        } else {
+            try complete(removed, kept, base, store, &gone)
+        }
+        return gone.sorted()
     }
 
-    private static func unreachable(
-        _ expired: [Snapshot], kept: TableMetadata, base: TableMetadata, store: any ObjectStore
-    ) throws -> [String] {
-        var keptManifests: [String: ManifestFile] = [:]
-        var keptPaths = Set(kept.statisticsFiles.map(\.path))
+    /// The oldest kept snapshot when all snapshots are one chain, each the parent of the next, whose beginning goes.
+    private static func oldestKept(of kept: TableMetadata, _ removed: [Snapshot]) -> Snapshot? {
+        guard let oldest = kept.snapshots.first else { return nil }
+        var parent: Int64?
+        for (index, snapshot) in removed.enumerated() {
+            guard index == 0 || snapshot.parentSnapshotId == parent, !snapshot.manifestList.isEmpty else { return nil }
+            parent = snapshot.snapshotId
+        }
         for snapshot in kept.snapshots {
-            keptPaths.insert(snapshot.manifestList)
+            guard snapshot.parentSnapshotId == parent else { return nil }
+            parent = snapshot.snapshotId
+        }
+        // Two snapshots with one list would be no commit of a sane writer.
+        return removed.contains { $0.manifestList == oldest.manifestList } ? nil : oldest
+    }
+
+    private static func linear(
+        _ removed: [Snapshot], _ oldest: Snapshot, _ base: TableMetadata, _ store: any ObjectStore,
+        _ gone: inout Set<String>
+    ) throws {
+        let kept = try Manifests.list(of: oldest, store: store)
+        let keptPaths = Set(kept.map(\.path))
+        var orphans: [String: ManifestFile] = [:]
+        var first: Set<String> = []
+        for (index, snapshot) in removed.enumerated() {
+            gone.insert(snapshot.manifestList)
+            let manifests = try missingIsEmpty { try Manifests.list(of: snapshot, store: store) }
+            if index == 0 { first = Set(manifests.map(\.path)) }
+            for manifest in manifests where !keptPaths.contains(manifest.path) { orphans[manifest.path] = manifest }
+        }
+        gone.formUnion(orphans.keys)
+        // Manifests that are only merged take no file with them.
+        guard (removed.dropFirst() + [oldest]).contains(where: removesFiles) else { return }
+        // What survived of an orphan stands in a manifest written after it.
+        try files(live(in: orphans, base, store), except: kept.filter { !first.contains($0.path) }, base, store, &gone)
+    }
+
+    /// False only when the snapshot says that it added and removed nothing but what it added.
+    private static func removesFiles(_ snapshot: Snapshot) -> Bool {
+        guard snapshot.operation == "append" else { return true }
+        return snapshot.summary["deleted-data-files"] != nil || snapshot.summary["removed-delete-files"] != nil
+    }
+
+    private static func complete(
+        _ removed: [Snapshot], _ kept: TableMetadata, _ base: TableMetadata, _ store: any ObjectStore,
+        _ gone: inout Set<String>
+    ) throws {
+        var keptManifests: [String: ManifestFile] = [:]
+        var keptLists: Set<String> = []
+        for snapshot in kept.snapshots {
+            keptLists.insert(snapshot.manifestList)
             for manifest in try Manifests.list(of: snapshot, store: store) { keptManifests[manifest.path] = manifest }
         }
-        var gone: Set<String> = []
         var orphans: [String: ManifestFile] = [:]
-        for snapshot in expired {
-            guard !snapshot.manifestList.isEmpty, !keptPaths.contains(snapshot.manifestList) else { continue }
+        for snapshot in removed where !snapshot.manifestList.isEmpty && !keptLists.contains(snapshot.manifestList) {
             gone.insert(snapshot.manifestList)
             for manifest in try missingIsEmpty({ try Manifests.list(of: snapshot, store: store) })
             where keptManifests[manifest.path] == nil {
                 orphans[manifest.path] = manifest
             }
         }
+        gone.formUnion(orphans.keys)
+        try files(live(in: orphans, base, store), except: Array(keptManifests.values), base, store, &gone)
+    }
+
+    /// Files live in manifests that go.
+    private static func live(
+        in orphans: [String: ManifestFile], _ base: TableMetadata, _ store: any ObjectStore
+    ) throws -> Set<String> {
         var files: Set<String> = []
-        for manifest in orphans.values.sorted(by: { $0.path < $1.path }) {
-            gone.insert(manifest.path)
+        for manifest in orphans.values.sorted(by: { $0.path < $1.path }) where manifest.mayHaveLiveFiles {
             _ = try missingIsEmpty {
                 try Manifests.read(manifest, base, .pathsOnly, store) {
                     if $0.isLive { files.insert($0.dataFile.path) }
@@ -56,16 +127,23 @@ extension SnapshotProducer {
                 return []
             }
         }
+        return files
+    }
+
+    private static func files(
+        _ files: Set<String>, except kept: [ManifestFile], _ base: TableMetadata, _ store: any ObjectStore,
+        _ gone: inout Set<String>
+    ) throws {
+        var files = files
         // Newest first: merged and rewritten manifests hold most of what the older ones held.
-        for manifest in keptManifests.values.sorted(by: { $0.sequenceNumber > $1.sequenceNumber })
+        for manifest in kept.sorted(by: { $0.sequenceNumber > $1.sequenceNumber })
         where !files.isEmpty && manifest.mayHaveLiveFiles {
             try Manifests.read(manifest, base, .pathsOnly, store) {
                 if $0.isLive { files.remove($0.dataFile.path) }
                 return !files.isEmpty
             }
         }
-        for file in base.statisticsFiles where !keptPaths.contains(file.path) { gone.insert(file.path) }
-        return gone.union(files).sorted()
+        gone.formUnion(files)
     }
 
     /// A file of an expired snapshot that is already gone, by an earlier clean-up, has nothing left to find.

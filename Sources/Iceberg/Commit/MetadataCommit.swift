@@ -37,8 +37,10 @@ public enum MetadataCommit {
         }
         let number = String((baseLocation.flatMap(version(of:)) ?? -1) + 1)
         let padded = String(repeating: "0", count: max(0, 5 - number.count)) + number
-        let location = "\(metadata.metadataFolder)/\(padded)-\(context.metadataUUID).metadata.json"
-        let bytes = try metadata.serialize()
+        let isCompressed = metadata.wantsCompression
+        let suffix = isCompressed ? "gz.metadata.json" : "metadata.json"
+        let location = "\(metadata.metadataFolder)/\(padded)-\(context.metadataUUID).\(suffix)"
+        let bytes = try isCompressed ? metadata.serializeCompressed() : metadata.serialize()
         return PreparedCommit(
             metadata: metadata, metadataLocation: location, objects: objects + [(location, bytes)], snapshot: snapshot,
             removedMetadataFiles: removed)

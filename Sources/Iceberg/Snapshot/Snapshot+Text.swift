@@ -8,7 +8,7 @@ extension Snapshot {
     /// Appends the version 2 form.
     func appendText(to out: inout [UInt8]) { text.append(to: &out, makeText) }
 
-    private func makeText(_ out: inout [UInt8]) {
+    func makeText(_ out: inout [UInt8]) {
         out.append(contentsOf: #"{"sequence-number":"#.utf8)
         MetadataText.append(sequenceNumber, to: &out)
         out.append(contentsOf: #","snapshot-id":"#.utf8)

@@ -39,6 +39,10 @@ public struct Snapshot: Hashable, Sendable {
 /// The text of a snapshot in a metadata file, made once: every commit writes all snapshots, and all but one are those
 /// of the commit before. Part of no comparison.
 final class SnapshotText: Hashable, Sendable {
+    private static let count = Atomic<UInt64>(0)
+
+    /// Differs from that of every other text.
+    let serial = SnapshotText.count.wrappingAdd(1, ordering: .relaxed).newValue
     private let bytes = Mutex<[UInt8]?>(nil)
 
     /// Appends the text, made by `make` unless it is known.

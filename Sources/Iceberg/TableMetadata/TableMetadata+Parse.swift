@@ -2,12 +2,23 @@ import Base
 import Columnar
 
 extension TableMetadata {
-    /// Reads a metadata file.
+    /// Reads a metadata file, compressed or not.
     ///
     /// Throws `.invalidInput` (`malformed_json`), `.corrupted` (`bad_metadata`), or `.unsupported` for a format version
     /// after 3 and for column types that Firn does not know in the current schema.
     public static func parse(_ bytes: [UInt8], source: String) throws(FirnError) -> TableMetadata {
-        try TableMetadata(json: try JSONValue(parsing: bytes, source: source), source: source)
+        var text = bytes
+        // Told by its first bytes: names of compressed files differ between writers.
+        if bytes.starts(with: [0x1f, 0x8b]) {
+            do {
+                text = try Deflate.decompress(bytes, wrapping: .gzip, limit: Limits.wholeFileBytesMax)
+            } catch {
+                throw FirnError(
+                    .corrupted, "bad_metadata", "the compressed metadata file cannot be read: \(error.message)",
+                    context: ["file": source], cause: error)
+            }
+        }
+        return try TableMetadata(json: try JSONValue(parsing: text, source: source), source: source)
     }
 
     /// As `parse`, from a tree.

@@ -7,19 +7,27 @@ extension TableMetadata {
     ///
     /// Throws `.unsupported` (`format_version`) for versions 1 and 3, which Firn reads only.
     public func serialize() throws(FirnError) -> [UInt8] {
+        let frame = try serializeFrame()
+        var out: [UInt8] = []
+        out.reserveCapacity(4096 + snapshots.count * 1024)
+        out.append(contentsOf: frame.leading)
+        MetadataText.list("snapshots", snapshots, to: &out) { $0.appendText(to: &$1) }
+        MetadataText.list("snapshot-log", snapshotLog, to: &out) { $0.appendText(to: &$1) }
+        out.append(contentsOf: frame.trailing)
+        return out
+    }
+
+    /// What stands before the snapshots and after the snapshot log.
+    func serializeFrame() throws(FirnError) -> (leading: [UInt8], trailing: [UInt8]) {
         guard formatVersion == 2 else {
             throw FirnError(
                 .unsupported, "format_version", "tables of format version \(formatVersion) can only be read",
                 context: ["table": location])
         }
-        var out: [UInt8] = []
-        out.reserveCapacity(4096 + snapshots.count * 1024)
-        out.append(contentsOf: JSONValue.object(leadingMembers).serialize().dropLast())
-        MetadataText.list("snapshots", snapshots, to: &out) { $0.appendText(to: &$1) }
-        MetadataText.list("snapshot-log", snapshotLog, to: &out) { $0.appendText(to: &$1) }
-        for member in trailingMembers { MetadataText.append(member, to: &out) }
-        out.append(UInt8(ascii: "}"))
-        return out
+        var trailing: [UInt8] = []
+        for member in trailingMembers { MetadataText.append(member, to: &trailing) }
+        trailing.append(UInt8(ascii: "}"))
+        return (JSONValue.object(leadingMembers).serialize().dropLast(), trailing)
     }
 
     /// The JSON form, in the version of the table.

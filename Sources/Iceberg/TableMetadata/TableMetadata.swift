@@ -39,6 +39,7 @@ public struct TableMetadata: Hashable, Sendable {
     public var preserved: [JSONValue.Member]
     /// Schemas as read, by id, where their JSON says more than `Schema` does.
     var schemaJSON: [Int: JSONValue]
+    let history = CompressedHistory()
 
     public static let mainBranch = "main"
 
