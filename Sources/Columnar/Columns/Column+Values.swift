@@ -1,7 +1,8 @@
 import Base
 
 extension Column {
-    /// The value of one row. For results and tests; kernels read the buffers.
+    /// The value of one row. For results and tests; kernels read the buffers. A variant is the struct of its two
+    /// binary parts, metadata and value.
     public func value(at row: Int) -> Value {
         if isNull(row) { return .null }
         switch storage {
@@ -64,6 +65,12 @@ extension ColumnBuilder {
             v.withUnsafeBufferPointer { b.append($0) }
         case (.structure(let children), .structure(let values)):
             for (child, value) in zip(children, values) { child.append(value) }
+            // A struct's default names no fields: those have their own.
+            if values.count < children.count, case .structure(let type) = type {
+                for index in values.count..<children.count {
+                    children[index].append(type.fields[index].initialDefault ?? .null)
+                }
+            }
         case (.list(_, let element), .list(let values)): for value in values { element.append(value) }
         case (.map(_, let key, let mapped), .map(let entries)):
             for entry in entries {

@@ -8,7 +8,7 @@ import Base
 public struct Column: Sendable {
     /// The physical values. Each case names the Iceberg types it carries.
     public enum Storage: Sendable {
-        /// boolean: one byte a row, 0 or 1.
+        /// boolean: one byte a row, 0 or 1. unknown: as many zeros, all null.
         case boolean(Buffer<UInt8>)
         /// int, date.
         case int32(Buffer<Int32>)
@@ -22,7 +22,7 @@ public struct Column: Sendable {
         case bytes(offsets: Buffer<Int32>, bytes: Buffer<UInt8>)
         /// uuid (16 bytes, big-endian), fixed: `width` bytes a row.
         case fixed(Buffer<UInt8>, width: Int)
-        /// One column a field, each with as many rows as the struct.
+        /// One column a field, each with as many rows as the struct. variant: metadata and value, both binary.
         case structure([Column])
         /// `offsets` has rows + 1 entries into `element`.
         case list(offsets: Buffer<Int32>, element: [Column])

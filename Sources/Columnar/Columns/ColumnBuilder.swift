@@ -34,7 +34,7 @@ public final class ColumnBuilder {
         self.type = type
         storage =
             switch type {
-            case .boolean: .boolean(Buffer(capacity: rowCapacity))
+            case .boolean, .unknown: .boolean(Buffer(capacity: rowCapacity))
             case .int, .date: .int32(Buffer(capacity: rowCapacity))
             case .long, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
                 .int64(Buffer(capacity: rowCapacity))
@@ -47,6 +47,10 @@ public final class ColumnBuilder {
             case .fixed(let width): .fixed(Buffer(capacity: rowCapacity * width), width: width)
             case .structure(let type):
                 .structure(type.fields.map { ColumnBuilder($0.type, rowCapacity: rowCapacity) })
+            case .variant:
+                .structure([
+                    ColumnBuilder(.binary, rowCapacity: rowCapacity), ColumnBuilder(.binary, rowCapacity: rowCapacity),
+                ])
             case .list(let type):
                 .list(offsets: Self.startingOffsets(rowCapacity), element: ColumnBuilder(type.element))
             case .map(let type):

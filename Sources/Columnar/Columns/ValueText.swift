@@ -45,7 +45,7 @@ private enum ValueText {
         case .uuid: return UUID(text).map(Value.uuid)
         case .binary: return Hex.decode(text).map(Value.binary)
         case .fixed(let width): return Hex.decode(text).flatMap { $0.count == width ? .binary($0) : nil }
-        case .structure, .list, .map: return nil
+        case .structure, .list, .map, .variant, .unknown: return nil
         }
     }
 

@@ -30,6 +30,10 @@ public indirect enum DataType: Hashable, Sendable {
     case structure(StructType)
     case list(ListType)
     case map(MapType)
+    /// Any value of the Variant encoding, JSON-like but typed. Only in tables of format version 3.
+    case variant
+    /// Null in every row, until the column is promoted to another type. Only in tables of format version 3.
+    case unknown
 
     /// True for timestamps of either unit, with or without a zone.
     public var isTimestamp: Bool {
@@ -51,10 +55,19 @@ public indirect enum DataType: Hashable, Sendable {
         }
     }
 
+    /// A variant is neither primitive nor nested: it has no order, no bounds and no fields.
     public var isPrimitive: Bool {
         switch self {
-        case .structure, .list, .map: false
+        case .structure, .list, .map, .variant: false
         default: true
+        }
+    }
+
+    /// The first table format version that has the type, whatever lies beneath it.
+    public var formatVersionMin: Int {
+        switch self {
+        case .timestampNs, .timestamptzNs, .variant, .unknown: 3
+        default: 1
         }
     }
 }
@@ -104,12 +117,24 @@ public struct Field: Hashable, Sendable {
     public var required: Bool
     public var type: DataType
     public var doc: String?
+    /// What the rows of files older than the column hold. Fixed when the column is added.
+    ///
+    /// A struct's default is `.structure([])`: its fields have defaults of their own.
+    /// Spec: https://iceberg.apache.org/spec/#default-values
+    public var initialDefault: Value?
+    /// What a new row holds when its record leaves the column out.
+    public var writeDefault: Value?
 
-    public init(id: Int, name: String, required: Bool, type: DataType, doc: String? = nil) {
+    public init(
+        id: Int, name: String, required: Bool, type: DataType, doc: String? = nil, initialDefault: Value? = nil,
+        writeDefault: Value? = nil
+    ) {
         self.id = id
         self.name = name
         self.required = required
         self.type = type
         self.doc = doc
+        self.initialDefault = initialDefault
+        self.writeDefault = writeDefault
     }
 }

@@ -36,6 +36,8 @@ extension Field {
             .init("type", type.json),
         ]
         if let doc { members.append(.init("doc", .string(doc))) }
+        if let initialDefault { members.append(.init("initial-default", initialDefault.singleValueJSON(as: type))) }
+        if let writeDefault { members.append(.init("write-default", writeDefault.singleValueJSON(as: type))) }
         return .object(members)
     }
 }
@@ -86,6 +88,8 @@ extension DataType: CustomStringConvertible {
                 .joined(separator: ", ") + ">"
         case .list(let type): "list<\(type.element)>"
         case .map(let type): "map<\(type.key), \(type.value)>"
+        case .variant: "variant"
+        case .unknown: "unknown"
         }
     }
 
@@ -94,7 +98,7 @@ extension DataType: CustomStringConvertible {
         self = try SchemaReader(source: source).type(json, depth: 0)
     }
 
-    /// Reads a primitive's name, tolerant of spaces in `decimal(9,2)`; nil when it is none.
+    /// Reads the name of a type that is not nested, tolerant of spaces in `decimal(9,2)`; nil when it is none.
     public init?(primitiveName text: String) {
         let name = text.filter { $0 != " " }
         switch name {
@@ -112,6 +116,8 @@ extension DataType: CustomStringConvertible {
         case "string": self = .string
         case "uuid": self = .uuid
         case "binary": self = .binary
+        case "variant": self = .variant
+        case "unknown": self = .unknown
         default:
             if name.hasPrefix("decimal("), name.hasSuffix(")") {
                 let parts = name.dropFirst(8).dropLast().split(separator: ",", omittingEmptySubsequences: false)
@@ -145,12 +151,20 @@ private struct SchemaReader {
             guard let typeJSON = item["type"] else { throw bad("field \"\(name)\" lacks its \"type\"") }
             // Ids are assigned at table creation, so a client's new schema may leave them out.
             let id = Int(item["id"]?.intValue ?? 0)
+            let type = try type(typeJSON, depth: depth + 1)
             fields.append(
                 Field(
-                    id: id, name: name, required: item["required"]?.boolValue ?? false,
-                    type: try type(typeJSON, depth: depth + 1), doc: item["doc"]?.stringValue))
+                    id: id, name: name, required: item["required"]?.boolValue ?? false, type: type,
+                    doc: item["doc"]?.stringValue,
+                    initialDefault: try defaultValue(item["initial-default"], type, "initial-default of \"\(name)\""),
+                    writeDefault: try defaultValue(item["write-default"], type, "write-default of \"\(name)\"")))
         }
         return fields
+    }
+
+    private func defaultValue(_ json: JSONValue?, _ type: DataType, _ what: String) throws(FirnError) -> Value? {
+        guard let json, !json.isNull else { return nil }
+        return try Value(defaultJSON: json, as: type, what: what)
     }
 
     func type(_ json: JSONValue, depth: Int) throws(FirnError) -> DataType {

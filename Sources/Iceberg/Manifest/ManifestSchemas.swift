@@ -105,7 +105,8 @@ public enum ManifestSchemas {
             return AvroType(.fixed(name: name, size: size), attributes: attributes)
         }
         switch type {
-        case .boolean: return AvroType(.boolean)
+        // Avro has no optional null; every value is null anyway.
+        case .boolean, .unknown: return AvroType(.boolean)
         case .int: return AvroType(.int)
         case .long: return AvroType(.long)
         case .float: return AvroType(.float)
@@ -128,7 +129,7 @@ public enum ManifestSchemas {
                     JSONValue.Member("precision", .integer(Int64(precision))),
                     JSONValue.Member("scale", .integer(Int64(scale))),
                 ])
-        case .structure, .list, .map: preconditionFailure("a partition value cannot be nested")
+        case .structure, .list, .map, .variant: preconditionFailure("a partition value cannot be nested")
         }
     }
 

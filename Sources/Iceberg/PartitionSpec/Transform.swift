@@ -67,12 +67,12 @@ public enum Transform: Hashable, Sendable, CustomStringConvertible {
     /// True when values of `type` may be transformed.
     public func accepts(_ type: DataType) -> Bool {
         switch self {
-        case .identity, .void: type.isPrimitive
+        case .identity, .void: type.isPrimitive && type != .unknown
         case .year, .month, .day: type == .date || type.isTimestamp
         case .hour: type.isTimestamp
         case .bucket:
             switch type {
-            case .boolean, .float, .double, .structure, .list, .map: false
+            case .boolean, .float, .double, .structure, .list, .map, .variant, .unknown: false
             default: true
             }
         case .truncate:

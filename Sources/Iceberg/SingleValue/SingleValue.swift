@@ -49,7 +49,7 @@ public enum SingleValue {
             return String(validating: bytes, as: UTF8.self).map { .string($0) }
         case .uuid: return bytes.count == 16 ? .uuid(UUID(bytes: bytes)) : nil
         case .fixed, .binary: return .binary(bytes)
-        case .structure, .list, .map: return nil
+        case .structure, .list, .map, .variant, .unknown: return nil
         }
     }
 

@@ -6,7 +6,8 @@ import Columnar
 /// Every failure is `.invalidInput` with a code of its own: `bad_column_name`, `duplicate_column`, `too_many_columns`,
 /// `bad_identifier_field`, `bad_partition_spec`, `bad_sort_order`.
 enum SchemaRules {
-    static func check(_ schema: Schema) throws(FirnError) {
+    static func check(_ schema: Schema, formatVersion: Int) throws(FirnError) {
+        try checkVersion(schema, formatVersion)
         let all = schema.allFields
         guard all.count <= Limits.columnsMax else {
             throw FirnError(
@@ -14,6 +15,28 @@ enum SchemaRules {
         }
         try checkNames(schema.fields, path: "")
         try checkIdentifiers(schema)
+    }
+
+    /// Types and defaults that came with a later version of the format than the table's.
+    ///
+    /// Spec: https://iceberg.apache.org/spec/#version-3
+    private static func checkVersion(_ schema: Schema, _ formatVersion: Int) throws(FirnError) {
+        for (path, field) in schema.allFields {
+            func newer(_ what: String) -> FirnError {
+                FirnError(
+                    .unsupported, "format_version",
+                    "\(what) of column \"\(path)\" needs a table of format version 3, not \(formatVersion): "
+                        + "create it with the property format-version=3 or upgrade it", context: ["column": path])
+            }
+            guard field.type.formatVersionMin <= formatVersion else { throw newer("the type \(field.type)") }
+            guard formatVersion >= 3 || field.initialDefault == nil else { throw newer("the default") }
+            guard formatVersion >= 3 || field.writeDefault == nil else { throw newer("the default") }
+            guard field.type != .unknown || !field.required else {
+                throw FirnError(
+                    .invalidInput, "bad_column_type", "column \"\(path)\" of type unknown cannot be required",
+                    context: ["column": path])
+            }
+        }
     }
 
     private static func checkNames(_ fields: [Field], path: String) throws(FirnError) {

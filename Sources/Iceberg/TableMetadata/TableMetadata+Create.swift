@@ -2,28 +2,25 @@ import Base
 import Columnar
 
 extension TableMetadata {
-    /// The metadata of a new, empty version 2 table.
+    /// The metadata of a new, empty table of format version 2, or 3 where the property `format-version` says so.
     ///
     /// Column ids are given anew (struct by struct), and with them the ids in `spec`, `sortOrder` and the identifier
     /// fields, which must refer to the ids of `schema` as passed; when those are not unique, neither spec nor order nor
     /// identifier fields may be given. Partition field ids count from 1000.
     ///
     /// Throws `.invalidInput` for names that clash or differ only by case and for a spec, order or identifier that does
-    /// not fit the schema; `.unsupported` (`format_version`) when the properties ask for another version than 2.
+    /// not fit the schema; `.unsupported` (`format_version`) when the properties ask for another version, or the schema
+    /// for more than the version has.
     public static func create(
         schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted, location: String,
         properties: [String: String] = [:], uuid: UUID, nowMs: Int64
     ) throws(FirnError) -> TableMetadata {
-        if let version = properties["format-version"], version != "2" {
-            throw FirnError(.unsupported, "format_version", "only tables of format version 2 can be created")
-        }
-        if let nanos = schema.allFields.first(where: { $0.field.type.isNanoseconds }) {
+        guard let version = [nil: 2, "2": 2, "3": 3][properties["format-version"]] else {
             throw FirnError(
                 .unsupported, "format_version",
-                "column \"\(nanos.path)\" of type \(nanos.field.type) needs a table of format version 3; "
-                    + "\(nanos.field.type.microseconds) keeps microseconds", context: ["column": nanos.path])
+                "a table can be created with format version 2 or 3, not \(properties["format-version"]!)")
         }
-        try SchemaRules.check(schema)
+        try SchemaRules.check(schema, formatVersion: version)
         try SchemaRules.check(spec, schema)
         try SchemaRules.check(sortOrder, schema)
         let old = schema.allFields.map(\.field.id)
@@ -54,10 +51,10 @@ extension TableMetadata {
         var folder = location
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
         return TableMetadata(
-            formatVersion: 2, tableUUID: uuid, location: folder, lastSequenceNumber: 0, lastUpdatedMs: nowMs,
+            formatVersion: version, tableUUID: uuid, location: folder, lastSequenceNumber: 0, lastUpdatedMs: nowMs,
             lastColumnId: ids.last, schemas: [fresh], currentSchemaId: 0, partitionSpecs: [freshSpec],
             defaultSpecId: 0, lastPartitionId: 999 + freshSpec.fields.count, sortOrders: orders,
             defaultSortOrderId: orders.count - 1, properties: stored, currentSnapshotId: nil, snapshots: [], refs: [:],
-            snapshotLog: [], metadataLog: [], nextRowId: nil, preserved: [], schemaJSON: [:])
+            snapshotLog: [], metadataLog: [], nextRowId: version >= 3 ? 0 : nil, preserved: [], schemaJSON: [:])
     }
 }

@@ -11,7 +11,7 @@ extension TableMetadata {
     @discardableResult
     public mutating func addSchema(_ schema: Schema) throws(FirnError) -> Int {
         if let same = schemas.first(where: { $0.hasSameShape(as: schema) }) { return same.schemaId }
-        try SchemaRules.check(schema)
+        try SchemaRules.check(schema, formatVersion: formatVersion)
         var added = schema
         added.schemaId = max(schemas.map(\.schemaId).max() ?? -1, schemaJSON.keys.max() ?? -1) + 1
         schemas.append(added)

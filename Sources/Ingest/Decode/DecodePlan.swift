@@ -102,7 +102,7 @@ extension DecodePlan.Entry {
         case .time: (kind, width) = (.time, 8)
         case .timestamp: (kind, width) = (.timestamp, 8)
         case .timestamptz: (kind, width) = (.timestamptz, 8)
-        case .timestampNs, .timestamptzNs: preconditionFailure("the decoder refuses nanoseconds")
+        case .timestampNs, .timestamptzNs, .variant, .unknown: preconditionFailure("refused by the decoder")
         case .string: (kind, width) = (.string, 4)
         case .uuid: (kind, width) = (.uuid, 16)
         case .fixed(let length): (kind, width) = (.fixed, length)

@@ -42,7 +42,7 @@ public final class RecordDecoder: @unchecked Sendable {
     private var scratch = Buffer<UInt8>(capacity: 256)
     private var bytesPerRow = 0
 
-    /// Throws `.unsupported` (`unsupported_type`) for a column in nanoseconds.
+    /// Throws `.unsupported` (`unsupported_type`) for a column of a type that only format version 3 has.
     public init(schema: Schema, options: DecoderOptions = DecoderOptions()) throws(FirnError) {
         try Self.checkTypes(schema)
         self.schema = schema
@@ -55,7 +55,7 @@ public final class RecordDecoder: @unchecked Sendable {
     }
 
     static func checkTypes(_ schema: Schema) throws(FirnError) {
-        if let field = schema.allFields.first(where: { $0.field.type.isNanoseconds }) {
+        if let field = schema.allFields.first(where: { $0.field.type.formatVersionMin > 2 }) {
             throw FirnError(
                 .unsupported, "unsupported_type",
                 "records cannot be read into the \(field.field.type) column \(field.path)",

@@ -165,7 +165,7 @@ struct Assembler {
     static func nulls(_ type: DataType, count: Int) throws(FirnError) -> Column {
         let storage: Column.Storage
         switch type {
-        case .boolean: storage = .boolean(Buffer(repeating: 0, count: count))
+        case .boolean, .unknown: storage = .boolean(Buffer(repeating: 0, count: count))
         case .int, .date: storage = .int32(Buffer(repeating: 0, count: count))
         case .long, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
             storage = .int64(Buffer(repeating: 0, count: count))
@@ -181,6 +181,8 @@ struct Assembler {
             var children: [Column] = []
             for field in type.fields { children.append(try nulls(field.type, count: count)) }
             storage = .structure(children)
+        case .variant:
+            storage = .structure([try nulls(.binary, count: count), try nulls(.binary, count: count)])
         case .list(let type):
             storage = .list(
                 offsets: Buffer(repeating: 0, count: count + 1), element: [try nulls(type.element, count: 0)])

@@ -47,6 +47,10 @@ enum SchemaElements {
             elements.append(middle("key_value", childCount: 2))
             try append(type.keyField, to: &elements, depth: depth + 1)
             try append(type.valueField, to: &elements, depth: depth + 1)
+        case .variant, .unknown:
+            throw FirnError(
+                .unsupported, "unsupported_type", "columns of type \(field.type) are not written yet",
+                context: ["column": field.name])
         default:
             annotate(&element, field.type)
             elements.append(element)
@@ -103,7 +107,7 @@ enum SchemaElements {
         case .fixed(let width):
             element.physicalType = .fixedLenByteArray
             element.typeLength = width
-        case .structure, .list, .map: preconditionFailure("a group is not a primitive")
+        case .unknown, .variant, .structure, .list, .map: preconditionFailure("not a leaf with values")
         }
     }
 }

@@ -49,7 +49,7 @@ extension Cell {
         case .real(let number): self = .real(number)
         case .text(let text):
             switch type {
-            case .structure, .list, .map: self = .json(text)
+            case .structure, .list, .map, .variant: self = .json(text)
             default: self = .text(text)
             }
         case .blob(let bytes): self = .text(Hex.encode(bytes))

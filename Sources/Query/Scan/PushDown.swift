@@ -130,7 +130,7 @@ enum PushDown {
         case .binary:
             guard case .blob(let bytes) = value else { return nil }
             return Bound(floor: .binary(bytes), isExact: true)
-        case .structure, .list, .map: return nil
+        case .structure, .list, .map, .variant, .unknown: return nil
         }
     }
 

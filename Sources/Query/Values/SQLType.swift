@@ -24,7 +24,7 @@ enum SQLType {
         case .decimal(let precision, _): precision <= DecimalNumber.realPrecisionMax ? "REAL" : "TEXT"
         case .fixed, .binary: "BLOB"
         case .date, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs, .string, .uuid, .structure, .list,
-            .map:
+            .map, .variant, .unknown:
             "TEXT"
         }
     }
