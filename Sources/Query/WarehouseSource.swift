@@ -20,7 +20,10 @@ public struct WarehouseSource: SnapshotSource {
             if let table = reference.metadata {
                 return try MetadataTables(metadata: metadata, snapshot: snapshot, store: store).relation(table)
             }
-            guard let snapshot else { return MemoryRelation(schema: schema, batches: []) }
+            guard let snapshot else {
+                return MemoryRelation(
+                    schema: schema, hiddenFields: MetadataColumn.allCases.map(\.field), batches: [])
+            }
             return IcebergRelation(
                 metadata: metadata, snapshot: snapshot, schema: schema, store: store, statistics: statistics)
         }

@@ -86,19 +86,6 @@ import Testing
         #expect(try plan(table, filter) == expected)
     }
 
-    @Test func deletesAreRefusedWhereTheyApply() throws {
-        let table = try days()
-        var deletes = table.file("d", records: 1, partition: [.date(20)])
-        deletes.content = .positionDeletes
-        try table.addDeletes(deletes)
-        let error = #expect(throws: FirnError.self) { try plan(table, .alwaysTrue) }
-        #expect(error?.kind == .unsupported && error?.code == "delete_files")
-        #expect(try plan(table, .compare(fieldId: 2, .less, .timestamptz(11 * Self.day))) == ["ten"])
-        // Files added later are not touched by them.
-        try table.append([table.file("later", partition: [.date(30)])])
-        #expect(try plan(table, .compare(fieldId: 2, .greater, .timestamptz(25 * Self.day))) == ["later"])
-    }
-
     @Test func monotonicProjectionsNeverLoseRows() {
         let spec = PartitionSpec(fields: [
             PartitionField(sourceId: 1, fieldId: 1000, name: "p", transform: .truncate(10))

@@ -89,30 +89,3 @@ extension SnapshotBuilder {
         }
     }
 }
-
-/// When deletes apply. Spec: https://iceberg.apache.org/spec/#scan-planning
-enum DeleteFiles {
-    /// The column of position delete files that names the data file.
-    static let pathFieldId = 2_147_483_546
-
-    static func applies(_ delete: ManifestEntry, to data: ManifestEntry, _ metadata: TableMetadata) -> Bool {
-        let deleteNumber = delete.sequenceNumber ?? 0
-        let dataNumber = data.sequenceNumber ?? 0
-        let samePartition =
-            delete.dataFile.specId == data.dataFile.specId && delete.dataFile.partition == data.dataFile.partition
-        switch delete.dataFile.content {
-        case .data: return false
-        case .equalityDeletes:
-            let isGlobal = metadata.spec(id: delete.dataFile.specId)?.isUnpartitioned ?? true
-            return deleteNumber > dataNumber && (isGlobal || samePartition)
-        case .positionDeletes:
-            guard deleteNumber >= dataNumber else { return false }
-            if let path = delete.dataFile.referencedDataFile { return path == data.dataFile.path }
-            // Bounds of the path column that agree name the only data file.
-            if let lower = delete.dataFile.lowerBounds[pathFieldId], lower == delete.dataFile.upperBounds[pathFieldId] {
-                return lower.elementsEqual(data.dataFile.path.utf8)
-            }
-            return samePartition
-        }
-    }
-}

@@ -3,96 +3,87 @@ import Columnar
 import Parquet
 import Storage
 
-/// Reads one data file a row group at a time, as rows of a given schema.
+/// Reads one data file a row group at a time, as rows of a given schema, without the rows that are deleted.
 ///
 /// 1. Columns are found by field id. A file without ids gets them from `schema.name-mapping.default`, or is refused.
-/// 2. A column that the file lacks has the value of its identity partition field, else null.
-/// 3. What the filter says about such columns is settled at once; the rest goes down to the file's statistics, Bloom
-///    filters and pages. Exactly the rows that pass come back.
+/// 2. `RowLayout` says where every column comes from: the file, its partition tuple, or its entry.
+/// 3. What the filter says about columns of one value is settled at once. What it says about columns of the file goes
+///    down to statistics, Bloom filters and pages; the rest, about positions and row ids, is evaluated on what is left.
+/// 4. Deleted rows are dropped from every batch (`RowDeletes`). Exactly the rows that pass come back.
 ///
 /// Spec: https://iceberg.apache.org/spec/#column-projection
 public final class DataFileReader {
-    private let schema: Schema
-    /// What is read from the file.
-    private let stored: Schema
-    /// Values of the other columns.
-    private let constants: [Int: Value]
+    private let layout: RowLayout
     /// Over columns of the file.
     private let filter: Expression
+    /// Over columns of the layout that the file does not have.
+    private let rest: Expression
+    /// The columns that `rest` needs, with the wanted ones first.
+    private let restLayout: RowLayout?
+    private let deletes: RowDeletes?
     private let reader: ParquetFileReader
+    /// Of the first row of each row group.
+    private let firstPositions: [Int64]
     private var position = 0
     private var open: DataFileBatches?
     public private(set) var rowGroupsSkipped = 0
 
+    /// A reader for a planned file.
+    ///
     /// - Parameters:
-    ///   - schema: the columns wanted, by field id, with the types wanted.
-    ///   - filter: over field ids of the table.
+    ///   - schema: the columns wanted, by field id, with the types wanted; `MetadataColumn`s among them.
+    ///   - filter: over field ids of the table, and of metadata columns.
+    ///   - loader: what the readers of a scan share; nil for one of its own.
     ///
     /// Throws `.unsupported` for a format other than Parquet (`file_format`) and for a file without field ids in a
-    /// table without name mapping (`field_ids`), `.corrupted` for a damaged file, and the store's errors.
+    /// table without name mapping (`field_ids`), `.corrupted` for a damaged file, what `DeleteLoader` throws, and the
+    /// store's errors.
     public init(
+        _ task: FileScanTask, schema: Schema, filter: Expression = .alwaysTrue, nameMapping: NameMapping? = nil,
+        loader: DeleteLoader? = nil, store: any ObjectStore
+    ) throws {
+        let file = task.dataFile
+        let (reader, ids) = try ParquetSource.open(file, nameMapping: nameMapping, store: store)
+        self.reader = reader
+        func layout(_ schema: Schema) throws(FirnError) -> RowLayout {
+            try RowLayout(
+                schema: schema, file: file, spec: task.spec, sequenceNumber: task.sequenceNumber, fieldIds: ids,
+                comparedColumns: task.comparedColumns)
+        }
+        let wanted = try layout(schema)
+        self.layout = wanted
+        let folded = try filter.folding { id in wanted.constants[id].map { ($0.value, $0.type) } }
+        var parts: (pushed: [Expression], rest: [Expression]) = ([], [])
+        for part in folded.conjuncts {
+            let isPushed = part.fieldIds.allSatisfy { MetadataColumn(fieldId: $0) == nil }
+            if isPushed { parts.pushed.append(part) } else { parts.rest.append(part) }
+        }
+        self.filter = .all(parts.pushed)
+        rest = .all(parts.rest)
+        restLayout = parts.rest.isEmpty ? nil : try layout(schema.adding(rest.fieldIds, from: reader))
+        if task.deletes.isEmpty {
+            deletes = nil
+        } else {
+            let loader = loader ?? DeleteLoader(store: store, nameMapping: nameMapping)
+            deletes = RowDeletes(try loader.load(task), sequenceNumber: task.sequenceNumber)
+        }
+        var firstPositions: [Int64] = []
+        var rows: Int64 = 0
+        for group in 0..<reader.rowGroupCount {
+            firstPositions.append(rows)
+            rows += Int64(reader.rowCount(rowGroup: group))
+        }
+        self.firstPositions = firstPositions
+    }
+
+    /// A reader for a file to which no deletes apply.
+    public convenience init(
         _ file: DataFile, spec: PartitionSpec, schema: Schema, filter: Expression = .alwaysTrue,
         nameMapping: NameMapping? = nil, store: any ObjectStore
     ) throws {
-        guard file.format == "PARQUET" else {
-            throw FirnError(
-                .unsupported, "file_format", "data files of format \(file.format) cannot be read",
-                context: ["file": file.path])
-        }
-        let path = file.path
-        let read: (Range<Int>) throws -> [UInt8] = { try store.read(path, range: $0) }
-        var reader = try ParquetFileReader(fileBytes: Int(file.fileBytes), source: path, read: read)
-        var ids = Set(reader.footer.schema.compactMap(\.fieldId))
-        if ids.isEmpty, reader.footer.schema.count > 1 {
-            guard let nameMapping else {
-                throw FirnError(
-                    .unsupported, "field_ids", "the file has no field ids and the table no name mapping",
-                    context: ["file": path])
-            }
-            let footer = nameMapping.applied(to: reader.footer)
-            ids = Set(footer.schema.compactMap(\.fieldId))
-            reader = try ParquetFileReader(
-                footer: footer, fileBytes: Int(file.fileBytes), source: path, read: read)
-        }
-        self.reader = reader
-        self.schema = schema
-        var constants: [Int: Value] = [:]
-        for (field, value) in zip(spec.fields, file.partition)
-        where field.transform == .identity && !ids.contains(field.sourceId) {
-            constants[field.sourceId] = value
-        }
-        self.constants = try Self.constants(constants, of: schema, path: path)
-        let constantIds = Set(self.constants.keys)
-        stored = Schema(schemaId: schema.schemaId, fields: schema.fields.filter { !constantIds.contains($0.id) })
-        self.filter = try filter.folding { id in
-            constants[id].flatMap { value in (schema.field(id: id)?.type ?? value.plainType).map { (value, $0) } }
-        }
-    }
-
-    /// The values of top-level columns, in the cases of their types.
-    private static func constants(
-        _ values: [Int: Value], of schema: Schema, path: String
-    ) throws(FirnError) -> [Int: Value] {
-        var constants: [Int: Value] = [:]
-        for field in schema.fields {
-            guard let value = values[field.id] else { continue }
-            guard let fitting = value.fitting(field.type) else {
-                throw FirnError(
-                    .corrupted, "bad_partition_value", "the partition value \(value) is not of type \(field.type)",
-                    context: ["file": path, "column": field.name])
-            }
-            constants[field.id] = fitting
-        }
-        return constants
-    }
-
-    /// A reader for a planned file.
-    public convenience init(
-        _ task: FileScanTask, schema: Schema, filter: Expression = .alwaysTrue, nameMapping: NameMapping? = nil,
-        store: any ObjectStore
-    ) throws {
         try self.init(
-            task.dataFile, spec: task.spec, schema: schema, filter: filter, nameMapping: nameMapping, store: store)
+            FileScanTask(dataFile: file, sequenceNumber: 0, spec: spec), schema: schema, filter: filter,
+            nameMapping: nameMapping, store: store)
     }
 
     public var rowGroupCount: Int { reader.rowGroupCount }
@@ -106,91 +97,134 @@ public final class DataFileReader {
             guard position < reader.rowGroupCount else { return nil }
             let index = position
             position += 1
-            if filter == .alwaysTrue {
-                open = try batches(index)
-            } else if try mayMatch(index) {
-                let batch = try read(index)
-                if batch.rowCount > 0 { return batch }
-            } else {
-                rowGroupsSkipped += 1
-            }
+            if try mayMatch(index) { open = try batches(index) } else { rowGroupsSkipped += 1 }
         }
     }
 
-    /// Rows of one row group, before the filter.
+    /// Rows of one row group, before the filter and with those that are deleted.
     public func rowCount(rowGroup: Int) -> Int { reader.rowCount(rowGroup: rowGroup) }
 
     /// Numbers of the row groups that may match, for readers that share the work.
     public func matchingRowGroups() throws -> [Int] { try (0..<reader.rowGroupCount).filter(mayMatch) }
 
-    /// All rows of one row group, whatever the filter, to be read a batch at a time.
+    /// The rows of one row group that pass the filter: a batch at a time or, when the file's pages take part in the
+    /// filter, all at once.
     public func batches(_ rowGroup: Int) throws -> DataFileBatches {
-        DataFileBatches(rows: try reader.rows(rowGroup, projection: stored), complete: complete)
+        DataFileBatches(reader: self, rowGroup: rowGroup, isStreamed: filter == .alwaysTrue)
     }
 
-    /// The rows of one row group that pass the filter.
-    public func read(_ rowGroup: Int) throws -> RecordBatch { try readRows(rowGroup).batch }
-
-    /// The rows of one row group that pass the filter, with their numbers within the group; nil for all of them.
-    public func readRows(_ rowGroup: Int) throws -> (batch: RecordBatch, rows: [Int32]?) {
-        let (batch, rows) = try reader.readRows(rowGroup, projection: stored, filter: filter)
-        return (complete(batch), rows)
+    /// Decodes one row group.
+    fileprivate func rows(_ rowGroup: Int) throws -> ParquetRowReader {
+        try reader.rows(rowGroup, projection: (restLayout ?? layout).stored)
     }
 
-    /// Adds the columns that the file has no need of.
-    private func complete(_ batch: RecordBatch) -> RecordBatch {
-        if constants.isEmpty { return RecordBatch(schema: schema, columns: batch.columns, rowCount: batch.rowCount) }
-        var columns: [Column] = []
-        var storedIndex = 0
-        for field in schema.fields {
-            if let value = constants[field.id] {
-                let builder = ColumnBuilder(field.type, rowCapacity: batch.rowCount)
-                for _ in 0..<batch.rowCount { builder.append(value) }
-                columns.append(builder.finish())
-            } else {
-                columns.append(batch.columns[storedIndex])
-                storedIndex += 1
-            }
+    fileprivate func filteredRows(_ rowGroup: Int) throws -> (batch: RecordBatch, rows: [Int32]?) {
+        try reader.readRows(rowGroup, projection: (restLayout ?? layout).stored, filter: filter)
+    }
+
+    /// What is left of rows read from a row group.
+    ///
+    /// - Parameters:
+    ///   - start: the number within the group of row 0 of `rows`, or of the batch.
+    ///   - rows: where each row of the batch stands behind `start`; nil for row i at `start` + i.
+    fileprivate func finish(
+        _ batch: RecordBatch, rowGroup: Int, start: Int, rows: [Int32]?
+    ) throws -> (batch: RecordBatch, rows: [Int32]?) {
+        var (batch, rows) = (batch, rows)
+        let first = firstPositions[rowGroup] + Int64(start)
+        func keep(_ left: [Int32]) {
+            batch = batch.taking(left)
+            rows = rows.map { rows in left.map { rows[Int($0)] } } ?? left
         }
-        return RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount)
+        let source = restLayout ?? layout
+        if let left = deletes?.left(source.compared(batch), first: first, rows: rows) { keep(left) }
+        var result = source.complete(batch) { row in first + Int64(rows.map { Int($0[row]) } ?? row) }
+        guard restLayout != nil else { return (result, rows) }
+        let passing = try ExpressionEvaluator(rest).select(result)
+        if passing.count < result.rowCount {
+            batch = result
+            keep(passing)
+            result = batch
+        }
+        let columns = Array(result.columns.prefix(layout.schema.fields.count))
+        return (RecordBatch(schema: layout.schema, columns: columns, rowCount: result.rowCount), rows)
     }
 
     private func mayMatch(_ rowGroup: Int) throws -> Bool {
-        try filter == .alwaysTrue || reader.mayMatch(rowGroup: rowGroup, filter: filter, projection: stored)
+        let first = firstPositions[rowGroup]
+        if let deletes, deletes.deletesAll(of: first..<first + Int64(rowCount(rowGroup: rowGroup))) { return false }
+        return try filter == .alwaysTrue
+            || reader.mayMatch(rowGroup: rowGroup, filter: filter, projection: layout.stored)
     }
 }
 
 /// The rows of one row group of a data file, in order.
-public struct DataFileBatches {
-    fileprivate let rows: ParquetRowReader
-    fileprivate let complete: (RecordBatch) -> RecordBatch
+public final class DataFileBatches {
+    private let reader: DataFileReader
+    private let rowGroup: Int
+    private let isStreamed: Bool
+    private var stream: ParquetRowReader?
+    private var row = 0
+    private var isAtEnd = false
 
-    /// The next rows, some ten thousand of them; nil at the end.
-    public func next() throws -> RecordBatch? { try rows.next().map(complete) }
+    fileprivate init(reader: DataFileReader, rowGroup: Int, isStreamed: Bool) {
+        self.reader = reader
+        self.rowGroup = rowGroup
+        self.isStreamed = isStreamed
+    }
+
+    /// The next rows, at least one; nil at the end.
+    public func next() throws -> RecordBatch? { try nextNumbered()?.batch }
+
+    /// The next rows with their numbers within the row group: row i has `start` + i or, with `rows`, `start` +
+    /// `rows[i]`.
+    public func nextNumbered() throws -> (batch: RecordBatch, start: Int, rows: [Int32]?)? {
+        while !isAtEnd {
+            let start = row
+            let read: RecordBatch
+            var rows: [Int32]?
+            if isStreamed {
+                if stream == nil { stream = try reader.rows(rowGroup) }
+                guard let batch = try stream?.next() else {
+                    isAtEnd = true
+                    break
+                }
+                read = batch
+                row += batch.rowCount
+            } else {
+                isAtEnd = true
+                (read, rows) = try reader.filteredRows(rowGroup)
+            }
+            let (batch, left) = try reader.finish(read, rowGroup: rowGroup, start: start, rows: rows)
+            if batch.rowCount > 0 { return (batch, start, left) }
+        }
+        return nil
+    }
 }
 
-extension Value {
-    /// The type of a partition value whose column nobody asked for.
-    fileprivate var plainType: DataType? {
+extension Expression {
+    /// The parts that must all pass.
+    fileprivate var conjuncts: [Expression] {
         switch self {
-        // Of any type, since nothing compares with null.
-        case .null: .int
-        case .boolean: .boolean
-        case .int: .int
-        case .long: .long
-        case .float: .float
-        case .double: .double
-        case .decimal(_, let scale): .decimal(precision: 38, scale: scale)
-        case .date: .date
-        case .time: .time
-        case .timestamp: .timestamp
-        case .timestamptz: .timestamptz
-        case .timestampNs: .timestampNs
-        case .timestamptzNs: .timestamptzNs
-        case .string: .string
-        case .uuid: .uuid
-        case .binary: .binary
-        case .structure, .list, .map: nil
+        case .and(let a, let b): a.conjuncts + b.conjuncts
+        case .alwaysTrue: []
+        default: [self]
         }
+    }
+}
+
+extension Schema {
+    /// This schema with further columns behind it: metadata columns by their ids, others as the file has them.
+    fileprivate func adding(_ ids: Set<Int>, from reader: ParquetFileReader) throws -> Schema {
+        var schema = self
+        let known = Set(allFields.map(\.field.id))
+        for id in ids.subtracting(known).sorted() {
+            if let column = MetadataColumn(fieldId: id) {
+                schema.fields.append(column.field)
+            } else if let top = try reader.fileSchema().chain(to: id)?.first {
+                schema.fields.append(top)
+            }
+        }
+        return schema
     }
 }

@@ -2,16 +2,6 @@ import Base
 import Columnar
 import Storage
 
-/// One data file to read.
-public struct FileScanTask: Sendable {
-    /// Counts and bounds of columns are only filled for what the plan asked for.
-    public let dataFile: DataFile
-    /// The data sequence number.
-    public let sequenceNumber: Int64
-    /// The spec of the file's partition tuple.
-    public let spec: PartitionSpec
-}
-
 /// The files of a snapshot that may hold matching rows.
 public struct ScanPlan: Sendable {
     public var tasks: [FileScanTask] = []
@@ -22,15 +12,16 @@ public struct ScanPlan: Sendable {
     /// Live data files, those of skipped manifests included.
     public var filesTotal = 0
     public var filesSkipped = 0
-    /// The snapshot has live delete files, though none applies to a task.
+    /// The snapshot has live delete files, whether or not one applies to a task.
     public var hasDeletes = false
 }
 
 /// Finds the data files of a snapshot that may hold rows a filter passes.
 ///
-/// 1. A manifest is skipped when its partition summaries exclude the filter.
-/// 2. A file is skipped when its partition tuple excludes the filter, or its column bounds do.
-/// 3. Delete files that apply to a remaining file cannot be honoured yet: the plan is refused, never wrong.
+/// 1. A manifest, of data or deletes, is skipped when its partition summaries exclude the filter.
+/// 2. The delete files of the others are indexed.
+/// 3. A data file is skipped when its partition tuple excludes the filter, or its column bounds do.
+/// 4. Each remaining file becomes a task with the delete files that apply to it.
 ///
 /// Spec: https://iceberg.apache.org/spec/#scan-planning
 public enum ScanPlanner {
@@ -38,8 +29,9 @@ public enum ScanPlanner {
     ///   - filter: over field ids of the table; rows that pass are in the planned files.
     ///   - statistics: fill counts and bounds of all columns in the tasks.
     ///
-    /// Throws `.unsupported` with code `delete_files`, or `default_values` for a version 3 schema whose columns have
-    /// defaults; `.corrupted` for damaged manifests.
+    /// Throws `.unsupported` with code `default_values` for a version 3 schema whose columns have defaults;
+    /// `.corrupted` for damaged manifests, and for delete files that no spec allows (`bad_delete_file`,
+    /// `duplicate_deletion_vector`).
     public static func plan(
         metadata: TableMetadata, snapshot: Snapshot, filter: Expression = .alwaysTrue, statistics: Bool = false,
         store: any ObjectStore
@@ -54,30 +46,43 @@ public enum ScanPlanner {
         }
         let manifests = try Manifests.list(of: snapshot, store: store).filter(\.mayHaveLiveFiles)
         var plan = ScanPlan()
+        var deletes = DeleteIndex(metadata: metadata)
+        for manifest in manifests where manifest.content == .deletes {
+            plan.hasDeletes = true
+            let (_, projected, fields) = try projection(manifest, predicate, metadata)
+            if mayMatch(manifest, projected, fields) { try deletes.add(manifest, store: store) }
+        }
         for manifest in manifests where manifest.content == .data {
             plan.manifestsTotal += 1
-            try add(manifest, predicate, metadata, statistics, store, to: &plan)
-        }
-        for manifest in manifests where manifest.content == .deletes {
-            try checkDeletes(manifest, metadata, store, &plan)
+            try add(manifest, predicate, metadata, deletes, statistics, store, to: &plan)
         }
         return plan
     }
 
-    private static func add(
-        _ manifest: ManifestFile, _ predicate: Expression, _ metadata: TableMetadata, _ statistics: Bool,
-        _ store: any ObjectStore, to plan: inout ScanPlan
-    ) throws {
+    /// The filter as a manifest's partition tuples can answer it.
+    private static func projection(
+        _ manifest: ManifestFile, _ predicate: Expression, _ metadata: TableMetadata
+    ) throws(FirnError) -> (spec: PartitionSpec, projected: Expression, fields: [Field]) {
         guard let spec = metadata.spec(id: manifest.specId) else {
             throw FirnError(
                 .corrupted, "bad_manifest", "a manifest has the unknown partition spec \(manifest.specId)",
                 context: ["file": manifest.path])
         }
-        let fields = metadata.partitionFields(of: spec)
         let projected = PartitionProjection(spec: spec, columnType: metadata.columnType).project(predicate)
-        if let summaries = manifest.partitions, summaries.count == fields.count,
-            !Pruning.mayMatch(projected, { summary(summaries, fields, $0) })
-        {
+        return (spec, projected, metadata.partitionFields(of: spec))
+    }
+
+    private static func mayMatch(_ manifest: ManifestFile, _ projected: Expression, _ fields: [Field]) -> Bool {
+        guard let summaries = manifest.partitions, summaries.count == fields.count else { return true }
+        return Pruning.mayMatch(projected) { summary(summaries, fields, $0) }
+    }
+
+    private static func add(
+        _ manifest: ManifestFile, _ predicate: Expression, _ metadata: TableMetadata, _ deletes: DeleteIndex,
+        _ statistics: Bool, _ store: any ObjectStore, to plan: inout ScanPlan
+    ) throws {
+        let (spec, projected, fields) = try projection(manifest, predicate, metadata)
+        guard mayMatch(manifest, projected, fields) else {
             plan.manifestsSkipped += 1
             let files = (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
             plan.filesTotal += files
@@ -88,7 +93,8 @@ public enum ScanPlanner {
             fields.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         let ids = predicate.fieldIds
         let types = Dictionary(uniqueKeysWithValues: ids.map { ($0, metadata.columnType(id: $0)) })
-        try Manifests.read(manifest, metadata, statistics ? .all : .fields(ids), store) { entry in
+        let wanted = ManifestReader.Statistics.fields(ids.union(deletes.equalityFieldIds))
+        try Manifests.read(manifest, metadata, statistics ? .all : wanted, store) { entry in
             guard entry.isLive, entry.dataFile.content == .data else { return true }
             plan.filesTotal += 1
             let file = entry.dataFile
@@ -98,11 +104,12 @@ public enum ScanPlanner {
             let matches =
                 tuplePasses
                 && Pruning.mayMatch(predicate) { id in
-                    (types[id] ?? nil).flatMap { file.statistics(id, $0) }
+                    if id == MetadataColumn.file.fieldId { return FieldStatistics(exactly: .string(file.path)) }
+                    return (types[id] ?? nil).flatMap { file.statistics(id, $0) }
                 }
             if matches {
                 plan.tasks.append(
-                    FileScanTask(dataFile: file, sequenceNumber: entry.sequenceNumber ?? 0, spec: spec))
+                    try deletes.task(file, sequenceNumber: entry.sequenceNumber ?? 0, spec: spec))
             } else {
                 plan.filesSkipped += 1
             }
@@ -123,30 +130,6 @@ public enum ScanPlanner {
             mayHaveNull: summary.containsNull, mayHaveNaN: isFloating && summary.containsNaN != false)
         statistics.dropNaNBounds()
         return statistics
-    }
-
-    private static func checkDeletes(
-        _ manifest: ManifestFile, _ metadata: TableMetadata, _ store: any ObjectStore, _ plan: inout ScanPlan
-    ) throws {
-        var hasDeletes = plan.hasDeletes
-        let tasks = plan.tasks.map {
-            ManifestEntry(
-                status: .existing, snapshotId: nil, sequenceNumber: $0.sequenceNumber, fileSequenceNumber: nil,
-                dataFile: $0.dataFile)
-        }
-        try Manifests.read(manifest, metadata, .fields([DeleteFiles.pathFieldId]), store) { delete in
-            guard delete.isLive else { return true }
-            hasDeletes = true
-            if let target = tasks.first(where: { DeleteFiles.applies(delete, to: $0, metadata) }) {
-                throw FirnError(
-                    .unsupported, "delete_files",
-                    "the snapshot has delete files, which cannot be applied yet; compact the table with the engine "
-                        + "that wrote them",
-                    context: ["file": target.dataFile.path])
-            }
-            return true
-        }
-        plan.hasDeletes = hasDeletes
     }
 }
 

@@ -3,14 +3,17 @@ import Columnar
 import Iceberg
 import Storage
 
-/// An Iceberg table at one snapshot.
+/// An Iceberg table at one snapshot. Where its rows are, and which, is offered in hidden columns.
 final class IcebergRelation: Relation {
     let schema: Schema
+    let hiddenFields = MetadataColumn.allCases.map(\.field)
     private let metadata: TableMetadata
     private let snapshot: Snapshot
     private let store: any ObjectStore
     private let statistics: QueryStatistics
     private let numbers = RowNumbers()
+    /// Shared by all scans of a statement.
+    private let loader: DeleteLoader
 
     /// Numbers rows by where they are, in the order in which places are first seen.
     private final class RowNumbers {
@@ -39,6 +42,7 @@ final class IcebergRelation: Relation {
         self.schema = schema
         self.store = store
         self.statistics = statistics
+        loader = DeleteLoader(store: store, nameMapping: metadata.nameMapping)
     }
 
     var estimatedRows: Int { snapshot.summary["total-records"].flatMap { Int($0) } ?? 1_000_000 }
@@ -50,8 +54,8 @@ final class IcebergRelation: Relation {
             $0.filesSkipped += plan.filesSkipped
         }
         return Scan(
-            tasks: plan.tasks, projection: projection, filter: filter, nameMapping: metadata.nameMapping, store: store,
-            statistics: statistics, numbers: numbers)
+            tasks: plan.tasks, projection: projection, filter: filter, nameMapping: metadata.nameMapping,
+            loader: loader, store: store, statistics: statistics, numbers: numbers)
     }
 
     /// A data file being read.
@@ -67,16 +71,17 @@ final class IcebergRelation: Relation {
         private let projection: Schema
         private let filter: Expression
         private let nameMapping: NameMapping?
+        private let loader: DeleteLoader
         private let store: any ObjectStore
         private let statistics: QueryStatistics
         private let numbers: RowNumbers
         private var file: OpenFile?
-        /// A row group being read, and the number of its next row.
+        /// A row group being read, and the number of its first row.
         private var open: (batches: DataFileBatches, firstRow: Int64)?
 
         init(
             tasks: [FileScanTask], projection: Schema, filter: Expression, nameMapping: NameMapping?,
-            store: any ObjectStore, statistics: QueryStatistics, numbers: RowNumbers
+            loader: DeleteLoader, store: any ObjectStore, statistics: QueryStatistics, numbers: RowNumbers
         ) {
             self.tasks = tasks[...]
             self.projection = projection
@@ -85,24 +90,25 @@ final class IcebergRelation: Relation {
             self.store = store
             self.statistics = statistics
             self.numbers = numbers
+            self.loader = loader
         }
 
         func next() throws -> NumberedBatch? {
             while true {
                 if let batch = try nextOfRowGroup() { return batch }
                 if let rowGroup = file?.rowGroups.popFirst(), let file {
-                    if let batch = try read(rowGroup, of: file) { return batch }
+                    try read(rowGroup, of: file)
                     continue
                 }
                 file = nil
                 guard let task = tasks.popFirst() else { return nil }
-                let path = task.dataFile.path
-                if projection.fields.isEmpty, filter == .alwaysTrue {
-                    // Only the number of rows matters, and the manifest has it.
-                    let rowCount = Int(clamping: task.dataFile.recordCount)
+                if projection.fields.isEmpty, filter == .alwaysTrue, let count = task.liveRecordCount {
+                    // Only the number of rows matters, and the manifests have it.
+                    let rowCount = Int(clamping: count)
+                    let place = RowNumbers.Place(path: task.dataFile.path, rowGroup: nil)
                     return NumberedBatch(
                         RecordBatch(schema: projection, columns: [], rowCount: rowCount),
-                        firstRow: numbers.firstRow(of: .init(path: path, rowGroup: nil), rowCount: rowCount))
+                        firstRow: numbers.firstRow(of: place, rowCount: rowCount))
                 }
                 file = try open(task)
             }
@@ -110,36 +116,28 @@ final class IcebergRelation: Relation {
 
         private func open(_ task: FileScanTask) throws -> OpenFile {
             let reader = try DataFileReader(
-                task, schema: projection, filter: filter, nameMapping: nameMapping, store: store)
+                task, schema: projection, filter: filter, nameMapping: nameMapping, loader: loader, store: store)
             statistics.add { $0.filesRead += 1 }
             return OpenFile(
                 path: task.dataFile.path, reader: reader, rowGroups: try reader.matchingRowGroups()[...])
         }
 
-        /// Some more rows of the row group that is being read whole.
+        /// Some more rows of the row group that is being read.
         private func nextOfRowGroup() throws -> NumberedBatch? {
             guard let (batches, first) = open else { return nil }
-            guard let batch = try batches.next() else {
+            guard let (batch, start, rows) = try batches.nextNumbered() else {
                 open = nil
                 return nil
             }
             statistics.add { $0.rowsRead += batch.rowCount }
-            open = (batches, first + Int64(batch.rowCount))
-            return NumberedBatch(batch, firstRow: first, isFiltered: true)
+            return NumberedBatch(batch, firstRow: first + Int64(start), rows: rows, isFiltered: true)
         }
 
-        /// Nil when no row passes the filter, and when there is none: the rows then come a batch at a time.
-        private func read(_ rowGroup: Int, of file: OpenFile) throws -> NumberedBatch? {
+        private func read(_ rowGroup: Int, of file: OpenFile) throws {
             let place = RowNumbers.Place(path: file.path, rowGroup: rowGroup)
             let first = numbers.firstRow(of: place, rowCount: file.reader.rowCount(rowGroup: rowGroup))
             statistics.add { $0.rowGroupsRead += 1 }
-            guard filter != .alwaysTrue else {
-                open = (try file.reader.batches(rowGroup), first)
-                return nil
-            }
-            let (batch, rows) = try file.reader.readRows(rowGroup)
-            statistics.add { $0.rowsRead += batch.rowCount }
-            return batch.rowCount == 0 ? nil : NumberedBatch(batch, firstRow: first, rows: rows, isFiltered: true)
+            open = (try file.reader.batches(rowGroup), first)
         }
     }
 }

@@ -4,16 +4,30 @@ import Columnar
 /// Something with typed rows: a table at one snapshot, or a metadata table.
 public protocol Relation: AnyObject {
     var schema: Schema { get }
+    /// Columns that a statement gets only by name, not with `*`; default none.
+    var hiddenFields: [Field] { get }
     /// For the optimizer's choice of join order; need not be exact.
     var estimatedRows: Int { get }
 
     /// Starts a scan.
     ///
     /// - Parameters:
-    ///   - projection: the wanted top-level columns, with the ids of `schema`; may be empty, when only the number of
-    ///     rows matters.
+    ///   - projection: the wanted top-level columns, with the ids of `schema` and `hiddenFields`; may be empty, when
+    ///     only the number of rows matters.
     ///   - filter: rows that do not pass it may be left out, and files and row groups without such rows should be.
     func scan(projection: Schema, filter: Expression) throws -> any RowScan
+}
+
+extension Relation {
+    public var hiddenFields: [Field] { [] }
+
+    /// The columns that SQLite knows: first the hidden ones whose names are free, since it tells only of the first 63
+    /// columns whether each is used, then those of the schema.
+    var columns: [(field: Field, isHidden: Bool)] {
+        let taken = Set(schema.fields.map { $0.name.lowercased() })
+        let hidden = hiddenFields.filter { !taken.contains($0.name.lowercased()) }
+        return hidden.map { ($0, true) } + schema.fields.map { ($0, false) }
+    }
 }
 
 /// A scan under way.
@@ -59,16 +73,20 @@ public protocol SnapshotSource: Sendable {
 /// Rows already in memory.
 public final class MemoryRelation: Relation {
     public let schema: Schema
+    public let hiddenFields: [Field]
     private let batches: [RecordBatch]
     public var estimatedRows: Int { batches.reduce(0) { $0 + $1.rowCount } }
 
-    /// Precondition: the batches have the columns of `schema`.
-    public init(schema: Schema, batches: [RecordBatch]) {
+    /// Precondition: the batches have the columns of `schema`; there are none with hidden fields.
+    public init(schema: Schema, hiddenFields: [Field] = [], batches: [RecordBatch]) {
+        precondition(hiddenFields.isEmpty || batches.isEmpty)
         self.schema = schema
+        self.hiddenFields = hiddenFields
         self.batches = batches
     }
 
     public func scan(projection: Schema, filter: Expression) -> any RowScan {
+        if batches.isEmpty { return Scan(batches: []) }
         let positions = projection.fields.map { field in schema.fields.firstIndex { $0.id == field.id }! }
         return Scan(
             batches: batches.map { batch in

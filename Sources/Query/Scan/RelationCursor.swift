@@ -10,6 +10,8 @@ import SQLiteKit
 /// 3. When they do not fit the memory allowed, every filter reads anew.
 final class RelationCursor: VirtualCursor {
     private let relation: any Relation
+    /// In SQLite's order.
+    private let fields: [Field]
     private let guardian: QueryGuard
     private let joinBytesMax: Int
     private var filterCount = 0
@@ -33,6 +35,7 @@ final class RelationCursor: VirtualCursor {
 
     init(_ relation: any Relation, guardian: QueryGuard, joinBytesMax: Int) {
         self.relation = relation
+        fields = relation.columns.map(\.field)
         self.guardian = guardian
         self.joinBytesMax = joinBytesMax
     }
@@ -48,7 +51,7 @@ final class RelationCursor: VirtualCursor {
         isAtEnd = false
         let projection = Schema(
             schemaId: relation.schema.schemaId,
-            fields: relation.schema.fields.enumerated().filter { request.uses(column: $0.offset) }.map(\.element))
+            fields: fields.enumerated().filter { request.uses(column: $0.offset) }.map(\.element))
         if filterCount == 2, !keptTooLarge { try keepRows(request, projection) }
         filter = .all(request.constraints.compactMap(predicate))
         if filter.hasAlwaysFalse {
@@ -66,7 +69,7 @@ final class RelationCursor: VirtualCursor {
 
     private func predicate(_ constraint: ScanRequest.Constraint) -> Expression? {
         PushDown.predicate(
-            field: relation.schema.fields[constraint.column], constraint.comparison, constraint.operand)
+            field: fields[constraint.column], constraint.comparison, constraint.operand)
     }
 
     private func keepRows(_ request: ScanRequest, _ projection: Schema) throws {
@@ -138,7 +141,7 @@ final class RelationCursor: VirtualCursor {
         self.numbered = numbered
         let byId = Dictionary(
             zip(batch.schema.fields.map(\.id), batch.columns), uniquingKeysWith: { first, _ in first })
-        writers = relation.schema.fields.map { byId[$0.id].map(CellWriter.init) }
+        writers = fields.map { byId[$0.id].map(CellWriter.init) }
     }
 
     func column(_ index: Int, _ result: ResultSink) {

@@ -19,7 +19,7 @@ final class RelationTable: VirtualTable {
         self.guardian = guardian
         self.joinBytesMax = joinBytesMax
         var taken: Set<String> = []
-        columns = relation.schema.fields.map { field in
+        columns = relation.columns.map { field, isHidden in
             // SQL's names do not tell case apart; files of other writers may.
             var name = field.name
             var copy = 1
@@ -27,13 +27,15 @@ final class RelationTable: VirtualTable {
                 name = "\(field.name):\(copy)"
                 copy += 1
             }
+            // See https://www.sqlite.org/vtab.html#hidden_columns_in_virtual_tables
             return VirtualColumn(
-                name: name, declaredType: types.declare(field.type), collation: SQLType.collation(field.type))
+                name: name, declaredType: (isHidden ? "HIDDEN " : "") + types.declare(field.type),
+                collation: SQLType.collation(field.type))
         }
     }
 
     func plan(_ request: IndexRequest) -> IndexPlan {
-        let fields = relation.schema.fields
+        let fields = relation.columns.map(\.field)
         var wanted: [Int] = []
         var share = 1.0
         var isLookup = false
