@@ -11,7 +11,7 @@ public enum Limits {
     /// Columns of a schema, nested ones included.
     public static let columnsMax = 10_000
     /// A column's default value as JSON: it may be repeated in every row that lacks the column.
-    public static let defaultBytesMax = 1 << 16
+    public static let defaultBytesMax = 1 << 14
     /// Length of a namespace, table or column name in bytes: fits the catalog's VARCHAR(255).
     public static let nameBytesMax = 255
     /// Rejections spelled out in one answer; the rest are only counted.

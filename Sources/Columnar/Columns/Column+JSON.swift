@@ -12,6 +12,7 @@ import Base
 // | fixed, binary           | string of lower-case hexadecimal digits                          |
 // | struct                  | object by field name                                             |
 // | list                    | array                                                            |
+// | variant                 | the JSON value it holds; see `VariantText`                       |
 // | map                     | object when the keys are strings, else array of {"key", "value"} |
 
 extension Column {
@@ -51,6 +52,7 @@ extension Column {
             let slice = b.values[row * width..<(row + 1) * width]
             Column.appendString(type == .uuid ? UUID(bytes: slice).description : Hex.encode(slice), into: &out)
         case .structure(let children):
+            if case .variant = type { return appendVariant(row: row, into: &out) }
             guard case .structure(let type) = type else { preconditionFailure("struct storage under \(type)") }
             Column.appendObject(type.fields, children, row: row, into: &out)
         case .list(let offsets, let element):
@@ -59,6 +61,19 @@ extension Column {
             }
         case .map(let offsets, let entries):
             appendMap(Int(offsets[row])..<Int(offsets[row + 1]), entries, into: &out)
+        }
+    }
+
+    /// What is no variant, which no reader lets through, is null.
+    private func appendVariant(row: Int, into out: inout [UInt8]) {
+        let start = out.count
+        do throws(FirnError) {
+            try withVariant(row) { metadata, value throws(FirnError) in
+                try VariantText.append(metadata: metadata, value: value, into: &out)
+            }
+        } catch {
+            out.removeSubrange(start...)
+            out.append(contentsOf: "null".utf8)
         }
     }
 

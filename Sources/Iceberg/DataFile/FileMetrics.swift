@@ -17,7 +17,7 @@ struct FileMetrics {
         let properties = metadata.tableProperties
         let sorted = Set(metadata.defaultSortOrder.fields.map(\.sourceId))
         var remaining = properties.metricsColumnsMax
-        for (path, field) in schema.allFields where field.type.isPrimitive {
+        for (path, field) in schema.allFields where field.type.isPrimitive || field.type == .variant {
             var mode = remaining > 0 ? properties.metricsModeDefault : .none
             remaining -= 1
             if let own = properties.metricsMode(path: path) { mode = own }

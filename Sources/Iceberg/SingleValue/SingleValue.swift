@@ -27,7 +27,8 @@ public enum SingleValue {
 
     /// The value of a primitive type; nil when the bytes do not fit the type.
     ///
-    /// Four bytes are taken for a long or double, since bounds stay as written when a column's type is promoted.
+    /// Four bytes are taken for a long, double or timestamp, since bounds stay as written when a column's type is
+    /// promoted.
     public static func decode(_ bytes: [UInt8], _ type: DataType) -> Value? {
         switch type {
         case .boolean: return bytes.count == 1 ? .boolean(bytes[0] != 0) : nil
@@ -35,9 +36,9 @@ public enum SingleValue {
         case .date: return integer(bytes, Int32.self).map { .date($0) }
         case .long: return wide(bytes).map { .long($0) }
         case .time: return integer(bytes, Int64.self).map { .time($0) }
-        case .timestamp: return integer(bytes, Int64.self).map { .timestamp($0) }
+        case .timestamp: return instant(bytes, unitsPerDay: 86_400_000_000).map { .timestamp($0) }
         case .timestamptz: return integer(bytes, Int64.self).map { .timestamptz($0) }
-        case .timestampNs: return integer(bytes, Int64.self).map { .timestampNs($0) }
+        case .timestampNs: return instant(bytes, unitsPerDay: 86_400_000_000_000).map { .timestampNs($0) }
         case .timestamptzNs: return integer(bytes, Int64.self).map { .timestamptzNs($0) }
         case .float: return integer(bytes, UInt32.self).map { .float(Float(bitPattern: $0)) }
         case .double:
@@ -73,6 +74,15 @@ public enum SingleValue {
     private static func integer<T: FixedWidthInteger>(_ bytes: [UInt8], _ type: T.Type) -> T? {
         guard bytes.count == MemoryLayout<T>.size else { return nil }
         return bytes.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(as: T.self)) }
+    }
+
+    /// Four bytes are days: the column was a date.
+    private static func instant(_ bytes: [UInt8], unitsPerDay: Int64) -> Int64? {
+        guard bytes.count == 4 else { return integer(bytes, Int64.self) }
+        return integer(bytes, Int32.self).flatMap {
+            let (value, overflow) = Int64($0).multipliedReportingOverflow(by: unitsPerDay)
+            return overflow ? nil : value
+        }
     }
 
     private static func wide(_ bytes: [UInt8]) -> Int64? {

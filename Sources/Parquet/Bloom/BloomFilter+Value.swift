@@ -26,6 +26,8 @@ extension BloomFilter {
         case .int(let v): return leaf.decimal == nil ? Int128(v) : nil
         case .long(let v): return leaf.decimal == nil ? Int128(v) : nil
         case .date(let v): return Int128(v)
+        // The column was a date when the file was written, and the filter is over days.
+        case .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs where leaf.dataType == .date: return nil
         case .time(let v), .timestamp(let v), .timestamptz(let v):
             switch leaf.timeUnit {
             case .micros: return Int128(v)

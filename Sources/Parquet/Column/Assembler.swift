@@ -24,7 +24,10 @@ struct Assembler {
 
     func column(_ plan: ReadPlan, _ context: Context) throws(FirnError) -> Column {
         switch plan {
-        case .missing(let type): return try Self.nulls(type, count: context.slotCount)
+        case .missing(let type, nil): return try Self.nulls(type, count: context.slotCount)
+        case .missing(let type, .some(let value)): return try Self.constant(value, type, count: context.slotCount)
+        case .variant(let stored, let shape):
+            return try VariantAssembly(shape: shape).column(try column(stored, context))
         case .leaf(let node, let leaf, let type):
             do throws(FirnError) {
                 return try self.leaf(node, leaf, type, context)
@@ -159,6 +162,19 @@ struct Assembler {
         return Column(
             type: type, rowCount: context.slotCount, validity: validity, nullCount: nullCount,
             storage: validity.map { Spread.storage(dense, $0) } ?? dense)
+    }
+
+    /// A default value in every row.
+    private static func constant(_ value: Value, _ type: DataType, count: Int) throws(FirnError) -> Column {
+        // Its text is longer than its bytes.
+        let bytes = value.singleValueJSON(as: type).serialize().count
+        guard bytes <= Int(Int32.max) / max(1, count) else {
+            throw FirnError(
+                .limitExceeded, "column_too_large", "\(count) defaults of \(bytes) bytes are more than can be read")
+        }
+        let builder = ColumnBuilder(type, rowCapacity: count)
+        for _ in 0..<count { builder.append(value) }
+        return builder.finish()
     }
 
     /// A column without a value.

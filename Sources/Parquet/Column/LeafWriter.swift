@@ -39,7 +39,8 @@ final class LeafWriter {
         encoder = Self.encoder(leaf, type, options)
         choice = EncodingChoice(leaf: leaf, options: options, compressor: compressor)
         bloom = BloomCollector(leaf: leaf, options: options)
-        hasBounds = !options.columnsWithoutStatistics.contains(leaf.fieldId)
+        // The parts of a variant, which have no order, are those without an id.
+        hasBounds = leaf.element.fieldId != nil && !options.columnsWithoutStatistics.contains(leaf.fieldId)
         chunk = ChunkState(compressor: compressor, writesChecksums: options.writesPageChecksums)
         definition = PageLevels(maximum: leaf.definitionMax)
         repetition = PageLevels(maximum: leaf.repetitionMax)

@@ -4,25 +4,27 @@ import Columnar
 /// What a projection takes from a file: the projected fields matched with the file's by id, nested ones too.
 indirect enum ReadPlan {
     case leaf(SchemaNode, SchemaLeaf, DataType)
-    /// The file has no such field: all null.
-    case missing(DataType)
+    /// The file has no such field: the value in every row, null without one.
+    case missing(DataType, Value?)
     /// `levels` is a leaf beneath the node that tells its nulls.
     case structure(SchemaNode, levels: SchemaLeaf, [ReadPlan], DataType)
     case list(SchemaNode, levels: SchemaLeaf, ReadPlan, DataType)
     case map(SchemaNode, levels: SchemaLeaf, key: ReadPlan, value: ReadPlan, DataType)
+    /// The group as it is stored, and what its parts are.
+    case variant(ReadPlan, VariantShape)
 
     /// Matches projected fields with the fields of one struct of the file.
     static func build(_ fields: [Field], in nodes: [SchemaNode], source: String) throws(FirnError) -> [ReadPlan] {
         var plans: [ReadPlan] = []
         for field in fields {
-            if let node = nodes.first(where: { $0.fieldId == field.id }) {
+            if field.type != .unknown, let node = nodes.first(where: { $0.fieldId == field.id }) {
                 plans.append(try build(field.type, node, source: source))
-            } else if field.required {
+            } else if field.required, field.initialDefault == nil {
                 throw FirnError(
                     .corrupted, "missing_column", "the file lacks the required column \"\(field.name)\"",
                     context: ["file": source, "column": field.name])
             } else {
-                plans.append(.missing(field.type))
+                plans.append(.missing(field.type, field.initialDefault))
             }
         }
         return plans
@@ -44,6 +46,11 @@ indirect enum ReadPlan {
             let valuePlan = try build(type.value, value, source: source)
             guard let levels = keyPlan.levels ?? node.anyLeaf else { throw mismatch(node, .map(type), source) }
             return .map(node, levels: levels, key: keyPlan, value: valuePlan, .map(type))
+        case (.variant, .structure(let children)):
+            guard let shape = try VariantShape(children, source: source) else { throw mismatch(node, type, source) }
+            var fields: [Field] = []
+            for child in children { fields.append(try child.field(source: source)) }
+            return .variant(try build(.structure(StructType(fields: fields)), node, source: source), shape)
         case (_, .leaf(let leaf)) where type.isPrimitive:
             guard ValueConversion.isReadable(leaf, as: type) else { throw mismatch(node, type, source) }
             return .leaf(node, leaf, type)
@@ -62,6 +69,7 @@ indirect enum ReadPlan {
         switch self {
         case .leaf(_, let leaf, _): leaf
         case .missing: nil
+        case .variant(let stored, _): stored.levels
         case .structure(_, let leaf, _, _), .list(_, let leaf, _, _), .map(_, let leaf, _, _, _): leaf
         }
     }
@@ -71,6 +79,7 @@ indirect enum ReadPlan {
         if let levels { found[levels.column] = levels }
         switch self {
         case .leaf, .missing: break
+        case .variant(let stored, _): stored.collectLeaves(into: &found)
         case .structure(_, _, let children, _): for child in children { child.collectLeaves(into: &found) }
         case .list(_, _, let element, _): element.collectLeaves(into: &found)
         case .map(_, _, let key, let value, _):

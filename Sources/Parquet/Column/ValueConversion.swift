@@ -20,6 +20,7 @@ enum ValueConversion {
         case (.timestamp, .timestamptz), (.timestamptz, .timestamp): return isUnannotated
         // Files of other writers may be finer than the table: rounded down to microseconds.
         case (.timestampNs, .timestamp), (.timestamptzNs, .timestamptz): return true
+        case (.date, .timestamp), (.date, .timestampNs): return true
         case (.binary, .string), (.string, .binary): return true
         case (.fixed(16), .uuid), (.uuid, .fixed(16)): return true
         default: return false
@@ -34,6 +35,8 @@ enum ValueConversion {
         case (.boolean(let b), .boolean): return .boolean(b)
         case (.int32(let b), .int), (.int32(let b), .date): return .int32(b)
         case (.int32(let b), .long): return .int64(widen(b, isSigned: leaf.dataType == .int))
+        case (.int32(let b), .timestamp): return .int64(try days(b, 86_400_000_000))
+        case (.int32(let b), .timestampNs): return .int64(try days(b, 86_400_000_000_000))
         case (.int32(let b), .time):
             return .int64(try scale(widen(b, isSigned: true), .millis))
         case (.int64(let b), .long): return .int64(b)
@@ -52,6 +55,19 @@ enum ValueConversion {
         case (.fixed(let b, let width), .fixed), (.fixed(let b, let width), .uuid): return .fixed(b, width: width)
         default: throw RunLengthDecoder.malformed("values of an unexpected type")
         }
+    }
+
+    /// Dates as instants at their midnight, in units of which a day has `unitsPerDay`.
+    private static func days(_ source: Buffer<Int32>, _ unitsPerDay: Int64) throws(FirnError) -> Buffer<Int64> {
+        let out = Buffer<Int64>(capacity: source.count)
+        var overflows = false
+        for day in source.values {
+            let (scaled, overflow) = Int64(day).multipliedReportingOverflow(by: unitsPerDay)
+            overflows = overflows || overflow
+            out.append(scaled)
+        }
+        guard !overflows else { throw RunLengthDecoder.malformed("a date passes the range of its timestamp column") }
+        return out
     }
 
     private static func widen(_ source: Buffer<Int32>, isSigned: Bool) -> Buffer<Int64> {

@@ -59,8 +59,10 @@ extension ParquetFileReader {
     private func fieldStatistics(_ rowGroup: Int, _ id: Int, _ filter: RowFilter) -> FieldStatistics? {
         guard let type = filter.type(of: id), type.isPrimitive else { return nil }
         guard let leaf = flatLeaf(id) else {
-            // A field that the file lacks is null.
-            return nodes.contains { $0.leaves.contains { $0.fieldId == id } } ? nil : FieldStatistics(exactly: .null)
+            // A field that the file lacks has its default, or is null. Within a struct it is null with the struct.
+            guard !nodes.contains(where: { $0.leaves.contains { $0.fieldId == id } }) else { return nil }
+            guard let value = filter.field(id)?.initialDefault else { return FieldStatistics(exactly: .null) }
+            return filter.isTopLevel(id) ? FieldStatistics(exactly: value) : nil
         }
         guard let found = statistics(rowGroup: rowGroup, fieldId: leaf.fieldId, as: type) else { return nil }
         var statistics = FieldStatistics(

@@ -83,6 +83,8 @@ public final class ParquetFileWriter {
             case .structure(let type): leafTypes(type.fields.map(\.type))
             case .list(let type): leafTypes([type.element])
             case .map(let type): leafTypes([type.key, type.value])
+            case .variant: [.binary, .binary]
+            case .unknown: []
             default: [type]
             }
         }
@@ -107,12 +109,12 @@ public final class ParquetFileWriter {
         precondition(!isClosed, "the file is closed")
         precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.rowCount)
         let nodes = try layout.get()
-        precondition(batch.columns.count == nodes.count, "the batch has other columns than the file")
+        let columns = Self.stored(batch.columns, nodes)
         var row = rows.lowerBound
         while row < rows.upperBound {
             let count = min(Self.stepRows, rows.upperBound - row, options.rowGroupRowsMax - groupRows)
             let stream = LevelStream.rows(row..<row + count)
-            for (node, column) in zip(nodes, batch.columns) { try shred(node, column, stream) }
+            for (node, column) in zip(nodes, columns) { try shred(node, column, stream) }
             groupRows += count
             row += count
             if groupRows >= options.rowGroupRowsMax || bufferedBytes >= options.rowGroupBytesTarget {
@@ -121,14 +123,20 @@ public final class ParquetFileWriter {
         }
     }
 
+    /// The columns that have a place in the file.
+    private static func stored(_ columns: [Column], _ nodes: [SchemaNode]) -> [Column] {
+        let stored = columns.count == nodes.count ? columns : columns.filter { $0.type != .unknown }
+        precondition(stored.count == nodes.count, "the batch has other columns than the file")
+        return stored
+    }
+
     private func shred(_ node: SchemaNode, _ column: Column, _ stream: LevelStream) throws(FirnError) {
         switch (node.shape, column.storage) {
         case (.leaf(let leaf), _):
             try leaves[leaf.column].append(stream, column, isOptional: node.isOptional)
         case (.structure(let children), .structure(let columns)):
-            precondition(children.count == columns.count, "the batch has other columns than the file")
             let inner = try stream.entering(column, node)
-            for (child, column) in zip(children, columns) { try shred(child, column, inner) }
+            for (child, column) in zip(children, Self.stored(columns, children)) { try shred(child, column, inner) }
         case (.list(let element), .list(let offsets, let columns)):
             let inner = try stream.entering(column, node)
             try shred(
@@ -204,9 +212,17 @@ public final class ParquetFileWriter {
         }
     }
 
+    /// A variant has no bounds; its nulls are those of its parts.
+    private func metrics(variant node: SchemaNode) -> ColumnMetrics {
+        let parts = node.leaves.map { leaves[$0.column] }
+        return ColumnMetrics(
+            columnBytes: parts.reduce(0) { $0 + $1.storedBytes }, valueCount: parts[0].total.entries,
+            nullCount: parts[0].total.nulls, nanCount: nil, isRepeated: parts[0].leaf.repetitionMax > 0)
+    }
+
     private var summary: ParquetFileSummary {
         var columns: [Int: ColumnMetrics] = [:]
-        for writer in leaves {
+        for writer in leaves where writer.leaf.element.fieldId != nil {
             let total = writer.total
             let isRepeated = writer.leaf.repetitionMax > 0
             var metrics = ColumnMetrics(
@@ -222,6 +238,7 @@ public final class ParquetFileWriter {
             }
             columns[writer.leaf.fieldId] = metrics
         }
+        for node in (try? layout.get())?.flatMap(\.variants) ?? [] { columns[node.fieldId] = metrics(variant: node) }
         return ParquetFileSummary(
             rowCount: footer.rowCount, fileBytes: offset, splitOffsets: footer.rowGroups.compactMap(\.fileOffset),
             columns: columns)

@@ -216,6 +216,8 @@ public enum ParquetLogicalType: Hashable, Sendable {
     case bson
     case uuid
     case float16
+    /// A group of `metadata` and `value`, and of `typed_value` where it is shredded.
+    case variant(specificationVersion: Int)
     /// A union member newer than this reader.
     case other(Int)
 }

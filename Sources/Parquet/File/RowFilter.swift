@@ -33,6 +33,8 @@ struct RowFilter {
         }
     }
 
+    func field(_ id: Int) -> Field? { chains[id]?.last }
+    func isTopLevel(_ id: Int) -> Bool { chains[id]?.count == 1 }
     func type(of id: Int) -> DataType? { chains[id]?.last?.type }
 
     /// The fields that the expression looks at, without what stands beside them in structs.

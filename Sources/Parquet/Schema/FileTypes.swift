@@ -103,6 +103,7 @@ extension SchemaNode {
                     context: ["file": source, "column": leaf.name])
             }
             type = known
+        case .structure where isVariant: type = .variant
         case .structure(let children):
             var fields: [Field] = []
             for child in children { fields.append(try child.field(source: source)) }

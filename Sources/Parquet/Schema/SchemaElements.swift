@@ -8,11 +8,19 @@ enum SchemaElements {
     /// Depth-first elements below a root named `table`. Throws `.unsupported` for what Parquet cannot express.
     static func build(_ schema: Schema) throws(FirnError) -> [ParquetFooter.SchemaElement] {
         var root = ParquetFooter.SchemaElement(name: "table")
-        root.childCount = schema.fields.count
+        let fields = stored(schema.fields)
+        guard !fields.isEmpty || schema.fields.isEmpty else {
+            throw FirnError(
+                .unsupported, "unsupported_type", "a Parquet file needs a column of another type than unknown")
+        }
+        root.childCount = fields.count
         var elements = [root]
-        for field in schema.fields { try append(field, to: &elements, depth: 0) }
+        for field in fields { try append(field, to: &elements, depth: 0) }
         return elements
     }
+
+    /// Columns of type unknown are not stored: https://iceberg.apache.org/spec/#parquet
+    private static func stored(_ fields: [Field]) -> [Field] { fields.filter { $0.type != .unknown } }
 
     private static func append(
         _ field: Field, to elements: inout [ParquetFooter.SchemaElement], depth: Int
@@ -25,13 +33,14 @@ enum SchemaElements {
         element.repetition = field.required ? .required : .optional
         switch field.type {
         case .structure(let type):
-            guard !type.fields.isEmpty else {
+            let fields = stored(type.fields)
+            guard !fields.isEmpty else {
                 throw FirnError(
-                    .unsupported, "empty_struct", "struct \"\(field.name)\" has no fields, which Parquet cannot hold")
+                    .unsupported, "empty_struct", "struct \"\(field.name)\" has no fields that Parquet can hold")
             }
-            element.childCount = type.fields.count
+            element.childCount = fields.count
             elements.append(element)
-            for child in type.fields { try append(child, to: &elements, depth: depth + 1) }
+            for child in fields { try append(child, to: &elements, depth: depth + 1) }
         case .list(let type):
             element.childCount = 1
             element.logicalType = .list
@@ -47,9 +56,19 @@ enum SchemaElements {
             elements.append(middle("key_value", childCount: 2))
             try append(type.keyField, to: &elements, depth: depth + 1)
             try append(type.valueField, to: &elements, depth: depth + 1)
-        case .variant, .unknown:
+        case .variant:
+            element.childCount = 2
+            element.logicalType = .variant(specificationVersion: 1)
+            elements.append(element)
+            for name in ["metadata", "value"] {
+                var part = ParquetFooter.SchemaElement(name: name)
+                part.repetition = .required
+                part.physicalType = .byteArray
+                elements.append(part)
+            }
+        case .unknown:
             throw FirnError(
-                .unsupported, "unsupported_type", "columns of type \(field.type) are not written yet",
+                .unsupported, "unsupported_type", "lists and maps of type unknown cannot be written",
                 context: ["column": field.name])
         default:
             annotate(&element, field.type)

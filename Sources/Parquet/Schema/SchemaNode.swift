@@ -15,6 +15,8 @@ struct SchemaNode: Sendable {
     /// Lists and maps around this node.
     let repetition: Int
     let shape: Shape
+    /// A group that the file calls a variant.
+    var isVariant = false
 
     indirect enum Shape: Sendable {
         case leaf(SchemaLeaf)
@@ -30,6 +32,16 @@ struct SchemaNode: Sendable {
         case .structure(let children): children.lazy.compactMap(\.anyLeaf).first
         case .list(let element): element.anyLeaf
         case .map(let key, _): key.anyLeaf
+        }
+    }
+
+    /// All variants at or beneath this node.
+    var variants: [SchemaNode] {
+        switch shape {
+        case .leaf: []
+        case .structure(let children): isVariant ? [self] : children.flatMap(\.variants)
+        case .list(let element): element.variants
+        case .map(let key, let value): key.variants + value.variants
         }
     }
 

@@ -105,9 +105,11 @@ struct SchemaTree {
                     definitionMax: scope.definition, repetitionMax: scope.repetition))
             leafCount += 1
         }
+        var isVariant = false
+        if case .variant = element.logicalType, case .structure = shape { isVariant = true }
         return SchemaNode(
             name: element.name, fieldId: id, isOptional: isOptional, definition: scope.definition,
-            repetition: scope.repetition, shape: shape)
+            repetition: scope.repetition, shape: shape, isVariant: isVariant)
     }
 
     private mutating func listElement(_ outer: Scope) throws(FirnError) -> SchemaNode {

@@ -64,6 +64,7 @@ extension ParquetLogicalType {
                 let (utc, unit) = try Self.readTime(&reader)
                 found = .timestamp(isAdjustedToUTC: utc, unit: unit)
             case 10: found = try Self.readInteger(&reader)
+            case 16: found = try Self.readVariant(&reader)
             default:
                 try reader.skip(field)
                 found = Self.plain[field.id] ?? .other(field.id)
@@ -128,6 +129,16 @@ extension ParquetLogicalType {
         return .integer(bits: bits, isSigned: isSigned)
     }
 
+    /// Files of before the version was part of the type are of version 1.
+    private static func readVariant(_ reader: inout CompactReader) throws(FirnError) -> ParquetLogicalType {
+        var version = 1
+        var last = 0
+        while let field = try reader.nextField(&last) {
+            if field.id == 1 { version = try reader.int8(field) } else { try reader.skip(field) }
+        }
+        return .variant(specificationVersion: version)
+    }
+
     func write(_ writer: inout CompactWriter) {
         switch self {
         case .decimal(let scale, let precision):
@@ -142,6 +153,7 @@ extension ParquetLogicalType {
                 $0.int8(1, Int8(bits))
                 $0.boolean(2, isSigned)
             }
+        case .variant(let version): writer.structure(16) { $0.int8(1, Int8(truncatingIfNeeded: version)) }
         case .other(let id): writer.structure(id) { _ in }
         default:
             guard let id = Self.plain.first(where: { $0.value == self })?.key else { return }
