@@ -16,17 +16,29 @@ public struct WarehouseSource: SnapshotSource {
         return try references.map { reference in
             let metadata = try loaded[reference.tableName] ?? load(reference)
             loaded[reference.tableName] = metadata
-            let (snapshot, schema) = try Self.state(of: metadata, reference)
+            let (snapshot, schema) = try metadata.state(reference.version, table: reference.tableName)
             if let table = reference.metadata {
                 return try MetadataTables(metadata: metadata, snapshot: snapshot, store: store).relation(table)
             }
-            guard let snapshot else {
-                return MemoryRelation(
-                    schema: schema, hiddenFields: MetadataColumn.allCases.map(\.field), batches: [])
+            if let changes = reference.changes {
+                return try Self.changes(changes, of: metadata, reference, store, statistics)
             }
+            guard let snapshot else { return MemoryRelation(schema: schema, batches: []) }
             return IcebergRelation(
                 metadata: metadata, snapshot: snapshot, schema: schema, store: store, statistics: statistics)
         }
+    }
+
+    private static func changes(
+        _ range: ChangeRange, of metadata: TableMetadata, _ reference: TableReference, _ store: any ObjectStore,
+        _ statistics: QueryStatistics
+    ) throws -> any Relation {
+        let from = try range.from.flatMap { try metadata.state($0, table: reference.tableName).snapshot }
+        let (to, schema) = try metadata.state(range.to, table: reference.tableName)
+        guard let to else { return MemoryRelation(schema: schema, batches: []) }
+        return ChangesRelation(
+            metadata: metadata, from: from, to: to, schema: schema, appendsOnly: range.appendsOnly, store: store,
+            statistics: statistics)
     }
 
     private func load(_ reference: TableReference) throws -> TableMetadata {
@@ -40,41 +52,6 @@ public struct WarehouseSource: SnapshotSource {
                 .notFound, "table_not_found",
                 "there is no table '\(reference.tableName)'" + (close.map { "; did you mean '\($0)'?" } ?? ""),
                 context: ["table": reference.tableName])
-        }
-    }
-
-    /// The snapshot and the schema to read it with: a tag or an old snapshot has the columns of its time, a branch
-    /// those of the table.
-    private static func state(
-        of metadata: TableMetadata, _ reference: TableReference
-    ) throws(FirnError) -> (Snapshot?, Schema) {
-        func missing(_ message: String) -> FirnError {
-            FirnError(.notFound, "snapshot_not_found", message, context: ["table": reference.tableName])
-        }
-        switch reference.version {
-        case .current: return (metadata.currentSnapshot, metadata.currentSchema)
-        case .snapshot(let id):
-            guard let snapshot = metadata.snapshot(id: id) else {
-                throw missing("the table has no snapshot \(id); it may have expired")
-            }
-            return (snapshot, metadata.schema(of: snapshot))
-        case .ref(let name):
-            if let snapshot = metadata.snapshot(ref: name) {
-                let isBranch = metadata.refs[name]?.kind == .branch
-                return (snapshot, isBranch ? metadata.currentSchema : metadata.schema(of: snapshot))
-            }
-            if let id = Int64(name), let snapshot = metadata.snapshot(id: id) {
-                return (snapshot, metadata.schema(of: snapshot))
-            }
-            let close = NameSuggestion.closest(to: name, among: metadata.refs.keys.sorted())
-            throw missing("the table has no branch or tag '\(name)'" + (close.map { "; did you mean '\($0)'?" } ?? ""))
-        case .timestamp(let ms):
-            guard let snapshot = metadata.snapshot(asOfMs: ms) else {
-                let (micros, isFar) = ms.multipliedReportingOverflow(by: 1000)
-                let time = isFar ? "\(ms) ms" : CivilTime.formatTimestamp(micros: micros, utc: true)
-                throw missing("the table had no snapshot at \(time), or it has expired")
-            }
-            return (snapshot, metadata.schema(of: snapshot))
         }
     }
 }

@@ -28,13 +28,14 @@ public enum ScanPlanner {
     /// - Parameters:
     ///   - filter: over field ids of the table; rows that pass are in the planned files.
     ///   - statistics: fill counts and bounds of all columns in the tasks.
+    ///   - dataManifests: paths of the only manifests whose data files are wanted; nil for all.
     ///
     /// Throws `.unsupported` with code `default_values` for a version 3 schema whose columns have defaults;
     /// `.corrupted` for damaged manifests, and for delete files that no spec allows (`bad_delete_file`,
     /// `duplicate_deletion_vector`).
     public static func plan(
         metadata: TableMetadata, snapshot: Snapshot, filter: Expression = .alwaysTrue, statistics: Bool = false,
-        store: any ObjectStore
+        dataManifests: Set<String>? = nil, store: any ObjectStore
     ) throws -> ScanPlan {
         guard !metadata.hasDefaults(schemaId: snapshot.schemaId ?? metadata.currentSchemaId),
             !metadata.hasDefaults(schemaId: metadata.currentSchemaId)
@@ -52,7 +53,8 @@ public enum ScanPlanner {
             let (_, projected, fields) = try projection(manifest, predicate, metadata)
             if mayMatch(manifest, projected, fields) { try deletes.add(manifest, store: store) }
         }
-        for manifest in manifests where manifest.content == .data {
+        for manifest in manifests
+        where manifest.content == .data && dataManifests?.contains(manifest.path) != false {
             plan.manifestsTotal += 1
             try add(manifest, predicate, metadata, deletes, statistics, store, to: &plan)
         }

@@ -6,7 +6,8 @@ import Catalog
 /// 1. Tokenize; strings, quoted names and comments are never looked into.
 /// 2. Walk the tokens with one frame per parenthesis, to know where a table's name is expected: after FROM, JOIN, and
 ///    commas of a FROM clause.
-/// 3. There, read the dotted name, `FOR VERSION AS OF` or `FOR TIMESTAMP AS OF`, and see whether an alias follows.
+/// 3. There, read the dotted name, `FOR VERSION AS OF`, `FOR TIMESTAMP AS OF` or `FOR CHANGES BETWEEN`, and see whether
+///    an alias follows.
 /// 4. Replace all of it by the name of the relation's virtual table, and add the table's own name as alias when the
 ///    statement gives none. Names of common table expressions stay.
 /// 5. `namespace.table.column` elsewhere becomes `table.column`.
@@ -140,8 +141,11 @@ struct StatementRewriter {
                 context: ["table": parts[0]])
         }
         let (name, metadata) = try splitMetadata(parts.removeLast())
+        let changes = try changes(&end)
+        if changes != nil, metadata != nil { throw bad("metadata tables have no changes") }
         let version = try version(&end)
-        let reference = TableReference(namespace: parts, name: name, metadata: metadata, version: version)
+        let reference = TableReference(
+            namespace: parts, name: name, metadata: metadata, version: version, changes: changes)
         let position = references.firstIndex(of: reference) ?? references.count
         if position == references.count { references.append(reference) }
         var text = "\"\(Self.relationName(position))\""
@@ -193,12 +197,40 @@ struct StatementRewriter {
             keyword.isKeyword(in: ["VERSION", "SYSTEM_VERSION", "TIMESTAMP", "SYSTEM_TIME"]),
             token(word + 1)?.isKeyword("AS") == true, token(word + 2)?.isKeyword("OF") == true
         else { return .current }
-        var position = word + 3
-        let isTime = keyword.isKeyword(in: ["TIMESTAMP", "SYSTEM_TIME"])
-        if isTime, token(position)?.isKeyword("TIMESTAMP") == true { position += 1 }
-        guard let value = token(position) else { throw bad("a value is missing after AS OF") }
-        end = position + 1
-        switch (isTime, value.kind) {
+        end = word + 3
+        return try selector(&end, isTime: keyword.isKeyword(in: ["TIMESTAMP", "SYSTEM_TIME"]))
+    }
+
+    /// Reads `FOR CHANGES|APPENDS` with `BETWEEN a AND b`, `SINCE a`, or nothing for all of the history.
+    private func changes(_ end: inout Int) throws(FirnError) -> ChangeRange? {
+        guard token(end)?.isKeyword("FOR") == true, let keyword = token(end + 1),
+            keyword.isKeyword(in: ["CHANGES", "APPENDS"])
+        else { return nil }
+        let appendsOnly = keyword.isKeyword("APPENDS")
+        var position = end + 2
+        var from: VersionSelector?
+        var to = VersionSelector.current
+        if token(position)?.isKeyword("SINCE") == true {
+            position += 1
+            from = try selector(&position, isTime: false)
+        } else if token(position)?.isKeyword("BETWEEN") == true {
+            position += 1
+            from = try selector(&position, isTime: false)
+            guard token(position)?.isKeyword("AND") == true else { throw bad("AND is missing after BETWEEN") }
+            position += 1
+            to = try selector(&position, isTime: false)
+        }
+        end = position
+        return ChangeRange(from: from, to: to, appendsOnly: appendsOnly)
+    }
+
+    /// Reads a snapshot id, a 'branch or tag', or with TIMESTAMP before it (or `isTime`) a time.
+    private func selector(_ end: inout Int, isTime: Bool) throws(FirnError) -> VersionSelector {
+        let hasKeyword = token(end)?.isKeyword("TIMESTAMP") == true
+        if hasKeyword { end += 1 }
+        guard let value = token(end) else { throw bad("a version is missing") }
+        end += 1
+        switch (isTime || hasKeyword, value.kind) {
         case (false, .number):
             guard let id = Int64(value.text) else { throw bad("'\(value.text)' is not a snapshot id") }
             return .snapshot(id)
@@ -212,7 +244,7 @@ struct StatementRewriter {
             }
             return .timestamp(ms: ms)
         default:
-            throw bad("write AS OF with a snapshot id, a 'branch or tag', or an ISO 8601 'time'")
+            throw bad("write a snapshot id, a 'branch or tag', or TIMESTAMP and an ISO 8601 'time'")
         }
     }
 

@@ -19,6 +19,22 @@ public enum VersionSelector: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// What of a table between two of its states a statement asks for: `FOR CHANGES BETWEEN a AND b`.
+public struct ChangeRange: Hashable, Sendable {
+    /// Excluded; nil for the beginning of the history.
+    public let from: VersionSelector?
+    /// Included.
+    public let to: VersionSelector
+    /// Only rows that appends added, without the columns that describe changes.
+    public let appendsOnly: Bool
+
+    public init(from: VersionSelector?, to: VersionSelector, appendsOnly: Bool) {
+        self.from = from
+        self.to = to
+        self.appendsOnly = appendsOnly
+    }
+}
+
 /// Tables that describe a table: `"ns.table$snapshots"`.
 public enum MetadataTable: String, Hashable, Sendable, CaseIterable {
     case snapshots, history, refs, manifests, files, partitions
@@ -31,14 +47,18 @@ public struct TableReference: Hashable, Sendable, CustomStringConvertible {
     public let name: String
     public let metadata: MetadataTable?
     public let version: VersionSelector
+    /// Nil for a state of the table rather than changes.
+    public let changes: ChangeRange?
 
     public init(
-        namespace: [String], name: String, metadata: MetadataTable? = nil, version: VersionSelector = .current
+        namespace: [String], name: String, metadata: MetadataTable? = nil, version: VersionSelector = .current,
+        changes: ChangeRange? = nil
     ) {
         self.namespace = namespace
         self.name = name
         self.metadata = metadata
         self.version = version
+        self.changes = changes
     }
 
     /// `namespace.table`, without metadata suffix and version.

@@ -12,6 +12,8 @@ final class IcebergRelation: Relation {
     private let store: any ObjectStore
     private let statistics: QueryStatistics
     private let numbers = RowNumbers()
+    /// Leaves out data files that it answers false for.
+    var wants: ((FileScanTask) -> Bool)?
     /// Shared by all scans of a statement.
     private let loader: DeleteLoader
 
@@ -54,7 +56,8 @@ final class IcebergRelation: Relation {
             $0.filesSkipped += plan.filesSkipped
         }
         return Scan(
-            tasks: plan.tasks, projection: projection, filter: filter, nameMapping: metadata.nameMapping,
+            tasks: wants.map { plan.tasks.filter($0) } ?? plan.tasks, projection: projection, filter: filter,
+            nameMapping: metadata.nameMapping,
             loader: loader, store: store, statistics: statistics, numbers: numbers)
     }
 
