@@ -48,6 +48,9 @@ let modules: [Target] = [
         name: "Maintenance", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog"],
         swiftSettings: settings),
     .target(
+        name: "Mutation", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query"],
+        swiftSettings: settings),
+    .target(
         name: "Server",
         dependencies: [
             "CPlatform", "Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
@@ -60,7 +63,7 @@ let modules: [Target] = [
         name: "firn",
         dependencies: [
             "Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
-            "Server",
+            "Mutation", "Server",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         swiftSettings: settings),

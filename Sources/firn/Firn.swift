@@ -21,8 +21,10 @@ struct Firn: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Demo.self, TableCommand.self, SchemaCommand.self, NamespaceCommand.self, IngestCommand.self,
-            DeadLetterCommand.self, QueryCommand.self, Snapshots.self, Files.self, Compact.self, ScheduleCommand.self,
-            Expire.self, Rollback.self, CollectGarbage.self,
+            DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, Snapshots.self,
+            Files.self,
+            TagCommand.self, BranchCommand.self, Rollback.self, CherryPick.self, Compact.self, ScheduleCommand.self,
+            Expire.self, CollectGarbage.self,
             Inspect.self, Bench.self,
         ])
 }

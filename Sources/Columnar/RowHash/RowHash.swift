@@ -69,3 +69,23 @@ public struct RowHash: Hashable, Sendable, CustomStringConvertible {
     /// 32 hexadecimal digits; the row count is not part of them.
     public var description: String { Hex.encode(sum, width: 16) + Hex.encode(mixedSum, width: 16) }
 }
+
+extension RecordBatch {
+    /// A 64-bit hash of every row: rows that are equal as Iceberg values have equal hashes, in any batch whose columns
+    /// stand in the same order.
+    public func rowHashes() -> [UInt64] {
+        [UInt64](unsafeUninitializedCapacity: rowCount) { rows, count in
+            guard let base = rows.baseAddress, rowCount > 0 else { return }
+            base.update(repeating: XXHash64.prime5, count: rowCount)
+            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: rowCount) { room in
+                let values = room.baseAddress!
+                for column in columns {
+                    column.hashValues(0..<rowCount, into: values)
+                    for index in 0..<rowCount { base[index] = XXHash64.absorb(base[index], values[index]) }
+                }
+            }
+            for index in 0..<rowCount { base[index] = XXHash64.avalanche(base[index]) }
+            count = rowCount
+        }
+    }
+}

@@ -5,7 +5,8 @@ import Synchronization
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure this machine.", subcommands: [IngestBench.self, CommitBench.self], defaultSubcommand: IngestBench.self)
+        abstract: "Measure this machine.", subcommands: [IngestBench.self, CommitBench.self],
+        defaultSubcommand: IngestBench.self)
 
     struct IngestBench: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -194,20 +194,6 @@ struct Expire: ParsableCommand {
     }
 }
 
-struct Rollback: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Make an older snapshot current again; nothing is deleted.")
-    @OptionGroup var location: WarehouseOptions
-    @Argument(help: "namespace.table") var table: String
-    @Argument(help: "The snapshot id, from \"firn snapshots\".") var snapshot: Int64
-
-    func run() throws {
-        let identifier = try TableIdentifier(parsing: table)
-        _ = try location.open().committer(for: identifier).rollback(to: snapshot)
-        Console.out("\(identifier) is at snapshot \(snapshot)\n")
-    }
-}
-
 struct CollectGarbage: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc", abstract: "Delete files that no table needs any more.",
