@@ -8,10 +8,14 @@ import Testing
 
 @Suite struct ManifestTests {
     @Test func schemasAreTheContract() throws {
-        let file = try JSONValue(parsing: try contract("iceberg/manifest_file.avsc"), source: "manifest_file.avsc")
-        #expect(ManifestSchemas.manifestFile.json == file)
-        let entry = try JSONValue(parsing: try contract("iceberg/manifest_entry.avsc"), source: "manifest_entry.avsc")
-        #expect(ManifestSchemas.manifestEntry(partition: []).json == entry)
+        func schema(_ name: String) throws -> JSONValue {
+            try JSONValue(parsing: try contract("iceberg/" + name), source: name)
+        }
+        #expect(ManifestSchemas.manifestFile.json == (try schema("manifest_file.avsc")))
+        #expect(ManifestSchemas.manifestFileV3.json == (try schema("manifest_file_v3.avsc")))
+        #expect(ManifestSchemas.manifestEntry(partition: []).json == (try schema("manifest_entry.avsc")))
+        let entry = ManifestSchemas.manifestEntry(partition: [], formatVersion: 3)
+        #expect(entry.json == (try schema("manifest_entry_v3.avsc")))
     }
 
     @Test func partitionNamesAndTypes() throws {

@@ -27,8 +27,10 @@ public struct CommitContext: Sendable {
     }
 }
 
-/// A commit that is ready: write `objects` in order, then swap the table's pointer to `metadataLocation`.
+/// A commit that is ready: write `objects` in order, then swap the table's pointer to `metadataLocation`. A catalog that
+/// writes metadata files itself gets `requirements` and `updates` instead of the last object.
 public struct PreparedCommit: Sendable {
+    /// The base with `updates` applied, its times and logs stamped.
     public var metadata: TableMetadata
     public var metadataLocation: String
     /// Manifests, then the manifest list, then the metadata file.
@@ -38,15 +40,21 @@ public struct PreparedCommit: Sendable {
     /// Metadata files that fell off the log and may go after the commit, when the table's
     /// `write.metadata.delete-after-commit.enabled` says so.
     public var removedMetadataFiles: [String]
+    public var updates: [TableUpdate]
+    /// What the updates rely on.
+    public var requirements: [TableRequirement]
 
     public init(
         metadata: TableMetadata, metadataLocation: String, objects: [(location: String, bytes: [UInt8])],
-        snapshot: Snapshot?, removedMetadataFiles: [String]
+        snapshot: Snapshot?, removedMetadataFiles: [String], updates: [TableUpdate] = [],
+        requirements: [TableRequirement] = []
     ) {
         self.metadata = metadata
         self.metadataLocation = metadataLocation
         self.objects = objects
         self.snapshot = snapshot
         self.removedMetadataFiles = removedMetadataFiles
+        self.updates = updates
+        self.requirements = requirements
     }
 }

@@ -2,12 +2,12 @@ import Base
 
 /// Keeps the manifest list short.
 ///
-/// 1. Data manifests are grouped by partition spec.
+/// 1. Manifests are grouped by content and partition spec, which a manifest has one of each.
 /// 2. A group is packed, from its oldest end, into bins of at most `commit.manifest.target-size-bytes`.
 /// 3. A bin of one manifest stays. The bin with the newest manifest stays until it has
 ///    `commit.manifest.min-count-to-merge` members. Every other bin becomes one manifest.
 /// 4. In a merged manifest the files that this commit added or deleted keep their status; older ones are existing, with
-///    explicit sequence numbers; older deletions are forgotten.
+///    explicit sequence numbers and row ids; older deletions are forgotten.
 ///
 /// Spec: https://iceberg.apache.org/spec/#manifests, and `commit.manifest.*` of
 /// https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties
@@ -17,19 +17,28 @@ extension SnapshotBuilder {
         let properties = base.tableProperties
         guard properties.mergesManifests, manifests.count >= 2 else { return manifests }
         var merged: [ManifestFile] = []
-        let data = manifests.filter { $0.content == .data }
-        for specId in Set(data.map(\.specId)).sorted(by: >) {
-            let group = data.filter { $0.specId == specId }
+        let groups = Dictionary(grouping: manifests) { MergeGroup(content: $0.content, specId: $0.specId) }
+        for (key, group) in groups.sorted(by: { $0.key < $1.key }) {
             for bin in Self.pack(group, bytesMax: properties.manifestBytesTarget) {
                 let holdsNewest = bin.contains { $0.path == group[0].path }
                 if bin.count == 1 || holdsNewest && bin.count < properties.manifestsToMergeMin {
                     merged += bin
                 } else {
-                    merged.append(try mergeBin(bin, specId: specId))
+                    merged.append(try mergeBin(bin, key))
                 }
             }
         }
-        return merged + manifests.filter { $0.content != .data }
+        return merged
+    }
+
+    private struct MergeGroup: Hashable, Comparable {
+        let content: ManifestFile.Content
+        let specId: Int
+
+        /// Data before deletes, newer specs first.
+        static func < (a: MergeGroup, b: MergeGroup) -> Bool {
+            a.content == b.content ? a.specId > b.specId : a.content == .data
+        }
     }
 
     /// Bins in the order of `group`, filled from its end, so that the last bin to fill is the newest.
@@ -50,9 +59,9 @@ extension SnapshotBuilder {
         return bins.reversed()
     }
 
-    private mutating func mergeBin(_ bin: [ManifestFile], specId: Int) throws -> ManifestFile {
-        let spec = try spec(specId)
-        var writer = writer(spec)
+    private mutating func mergeBin(_ bin: [ManifestFile], _ group: MergeGroup) throws -> ManifestFile {
+        let spec = try spec(group.specId)
+        var writer = writer(spec, group.content)
         let fields = base.partitionFields(of: spec)
         for manifest in bin {
             let own = objects.first { $0.location == manifest.path }?.bytes

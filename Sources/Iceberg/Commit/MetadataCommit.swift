@@ -7,12 +7,41 @@ import Base
 ///    `write.metadata.previous-versions-max`.
 /// 3. The file's number is the base file's plus one.
 public enum MetadataCommit {
+    /// Applies updates to a table.
+    ///
+    /// - Parameter objects: manifests and manifest lists of the snapshots that the updates add.
+    ///
+    /// Throws what `TableMetadata.apply` does, and `.unsupported` (`format_version`) for tables that Firn only reads.
+    public static func prepare(
+        applying updates: [TableUpdate], to base: TableMetadata, baseLocation: String, context: CommitContext,
+        objects: [(location: String, bytes: [UInt8])] = [], snapshot: Snapshot? = nil
+    ) throws(FirnError) -> PreparedCommit {
+        var changed = base
+        try changed.apply(updates, nowMs: snapshot?.timestampMs ?? context.nowMs)
+        var commit = try finish(changed, base, baseLocation, context, objects, snapshot)
+        commit.updates = updates
+        commit.requirements = TableRequirement.derived(from: base, updates)
+        return commit
+    }
+
+    /// A change that was made in place; its updates are found by comparing.
+    ///
     /// - Parameter baseLocation: where `base` is stored; nil for a table's first file.
     ///
     /// Throws `.unsupported` (`format_version`) for tables that Firn only reads.
     public static func prepare(
         _ changed: TableMetadata, base: TableMetadata?, baseLocation: String?, context: CommitContext,
         objects: [(location: String, bytes: [UInt8])] = [], snapshot: Snapshot? = nil
+    ) throws(FirnError) -> PreparedCommit {
+        var commit = try finish(changed, base, baseLocation, context, objects, snapshot)
+        commit.updates = TableUpdate.difference(from: base, to: changed)
+        commit.requirements = TableRequirement.derived(from: base, commit.updates)
+        return commit
+    }
+
+    private static func finish(
+        _ changed: TableMetadata, _ base: TableMetadata?, _ baseLocation: String?, _ context: CommitContext,
+        _ objects: [(location: String, bytes: [UInt8])], _ snapshot: Snapshot?
     ) throws(FirnError) -> PreparedCommit {
         var metadata = changed
         var removed: [String] = []

@@ -2,10 +2,11 @@ import Base
 import Columnar
 import Storage
 
+/// Removing files: only manifests that hold one of them are rewritten, removed files as deleted, the others as existing
+/// with explicit sequence numbers and row ids. What is rewritten goes into as few manifests as their target size allows,
+/// so that removing many small files does not leave as many small manifests.
 extension SnapshotBuilder {
-    /// The current manifests without these data files: only manifests that hold one of them are rewritten, removed
-    /// files as deleted, the others as existing. What is rewritten goes into as few manifests as their target size
-    /// allows, so that removing many small files does not leave as many small manifests.
+    /// The current data manifests without these files, and the entries that went.
     ///
     /// Throws `.conflict` (`file_not_live`).
     mutating func removing(_ paths: Set<String>) throws -> ([ManifestFile], [ManifestEntry]) {
@@ -13,8 +14,8 @@ extension SnapshotBuilder {
         var manifests: [ManifestFile] = []
         var removed: [ManifestEntry] = []
         var writers: [Int: ManifestWriter] = [:]
-        for manifest in current {
-            guard manifest.content == .data, !missing.isEmpty else {
+        for manifest in current where manifest.content == .data {
+            guard !missing.isEmpty else {
                 manifests.append(manifest)
                 continue
             }
@@ -28,7 +29,9 @@ extension SnapshotBuilder {
                 manifests.append(manifest)
                 continue
             }
-            if let full = try rewrite(manifest, &missing, &removed, &writers) { manifests.append(full) }
+            let (full, gone) = try rewrite(manifest, &writers) { missing.remove($0.dataFile.path) != nil }
+            manifests += full
+            removed += gone
         }
         for specId in writers.keys.sorted() { manifests.append(try finish(&writers[specId]!)) }
         if let path = missing.min() {
@@ -39,23 +42,105 @@ extension SnapshotBuilder {
         return (manifests, removed)
     }
 
-    /// Moves the entries of a manifest to the writer of its spec; returns the manifest that was finished because it had
-    /// reached its size.
+    /// What to take out of the delete manifests.
+    struct DeleteRemoval {
+        /// These go; each must be live.
+        var files: Set<DeleteFileKey> = []
+        /// Data files that go: deletes that refer to one of them alone go with it.
+        var dataFiles: Set<String> = []
+        /// Data files that get a deletion vector: none of them may keep another.
+        var vectorTargets: Set<String> = []
+        /// Deletes with a smaller sequence number apply to no live data file any more.
+        var sequenceNumberMin: Int64 = 0
+
+        func drops(_ entry: ManifestEntry) -> Bool {
+            let file = entry.dataFile
+            if files.contains(file.deleteKey) || entry.sequenceNumber ?? 0 < sequenceNumberMin { return true }
+            return file.content == .positionDeletes && file.referencedDataFile.map(dataFiles.contains) ?? false
+        }
+    }
+
+    /// The current delete manifests without what has to go.
+    ///
+    /// Throws `.conflict`: `delete_file_not_live`, or `deletion_vector_exists` when a data file that gets a deletion
+    /// vector has one that does not go.
+    mutating func removingDeletes(_ removal: DeleteRemoval) throws -> [ManifestFile] {
+        var missing = removal.files
+        var manifests: [ManifestFile] = []
+        var writers: [Int: ManifestWriter] = [:]
+        let searchesAll = !removal.dataFiles.isEmpty || !removal.vectorTargets.isEmpty
+        for manifest in current where manifest.content == .deletes {
+            guard searchesAll || !missing.isEmpty || manifest.minSequenceNumber < removal.sequenceNumberMin else {
+                manifests.append(manifest)
+                continue
+            }
+            var holdsAny = false
+            try Manifests.read(manifest, base, .pathsOnly, store) { entry in
+                guard entry.isLive else { return true }
+                if removal.drops(entry) {
+                    holdsAny = true
+                } else if entry.dataFile.isDeletionVector, let target = entry.dataFile.referencedDataFile,
+                    removal.vectorTargets.contains(target)
+                {
+                    throw FirnError(
+                        .conflict, "deletion_vector_exists", "the data file has another deletion vector",
+                        context: ["file": target, "deletes": entry.dataFile.path])
+                }
+                return true
+            }
+            guard holdsAny else {
+                manifests.append(manifest)
+                continue
+            }
+            let (full, gone) = try rewrite(manifest, &writers, removal.drops)
+            manifests += full
+            for entry in gone { missing.remove(entry.dataFile.deleteKey) }
+        }
+        for specId in writers.keys.sorted() { manifests.append(try finish(&writers[specId]!)) }
+        if let key = missing.min(by: { $0.path < $1.path }) {
+            throw FirnError(
+                .conflict, "delete_file_not_live",
+                "\(missing.count) of the delete files to remove are not live any more",
+                context: ["file": key.path])
+        }
+        return manifests
+    }
+
+    /// The delete manifests after data files went: without the delete files that apply to none of the live ones.
+    ///
+    /// The smallest live data sequence number counts those that this commit gives its files explicitly. Otherwise an
+    /// equality delete that still applies to a compacted file would be lost.
+    ///
+    /// - Parameter data: all data manifests of the new snapshot.
+    mutating func deleteManifests(
+        after data: [ManifestFile], removed: [ManifestEntry], removal: DeleteRemoval = DeleteRemoval()
+    ) throws -> [ManifestFile] {
+        var removal = removal
+        if !removed.isEmpty {
+            removal.dataFiles = Set(removed.map(\.dataFile.path))
+            removal.sequenceNumberMin =
+                data.filter(\.mayHaveLiveFiles).map(\.minSequenceNumber).min() ?? sequenceNumber
+        }
+        return try removingDeletes(removal)
+    }
+
+    /// Moves the entries of a manifest to the writer of its spec; returns the manifests that were finished because they
+    /// had reached their size, and the entries that were dropped.
     private mutating func rewrite(
-        _ manifest: ManifestFile, _ missing: inout Set<String>, _ removed: inout [ManifestEntry],
-        _ writers: inout [Int: ManifestWriter]
-    ) throws -> ManifestFile? {
+        _ manifest: ManifestFile, _ writers: inout [Int: ManifestWriter], _ drops: (ManifestEntry) -> Bool
+    ) throws -> (full: [ManifestFile], removed: [ManifestEntry]) {
         let spec = try spec(manifest.specId)
-        var full: ManifestFile?
-        var writer = writers.removeValue(forKey: spec.specId) ?? self.writer(spec)
+        var full: [ManifestFile] = []
+        var removed: [ManifestEntry] = []
+        var writer = writers.removeValue(forKey: spec.specId) ?? self.writer(spec, manifest.content)
         if writer.byteCount >= base.tableProperties.manifestBytesTarget {
-            full = try finish(&writer)
-            writer = self.writer(spec)
+            full.append(try finish(&writer))
+            writer = self.writer(spec, manifest.content)
         }
         try Manifests.read(manifest, base, .all, store) {
             guard $0.isLive else { return true }
             var entry = $0
-            if missing.remove(entry.dataFile.path) != nil {
+            if drops(entry) {
                 removed.append(entry)
                 summary.remove(entry.dataFile, spec: spec)
                 entry.status = .deleted
@@ -67,25 +152,6 @@ extension SnapshotBuilder {
             return true
         }
         writers[spec.specId] = writer
-        return full
-    }
-
-    /// Refuses to replace files to which deletes apply that the replacement cannot know of.
-    ///
-    /// A position delete or deletion vector names rows of a file that is about to go; an equality delete still applies
-    /// to the replacement when that keeps the old data sequence number. Deletes up to `sequenceNumber` were there when
-    /// the rows were read.
-    func checkDeletes(_ removed: [ManifestEntry], since sequenceNumber: Int64?) throws {
-        for manifest in current where manifest.content == .deletes {
-            try Manifests.read(manifest, base, .fields([DeleteFiles.pathFieldId]), store) { delete in
-                guard delete.isLive, (delete.sequenceNumber ?? 0) > sequenceNumber ?? -1,
-                    sequenceNumber == nil || delete.dataFile.content != .equalityDeletes,
-                    let target = removed.first(where: { DeleteFiles.applies(delete, to: $0, base) })
-                else { return true }
-                throw FirnError(
-                    .conflict, "deletes_added", "deletes were added for a file to be replaced",
-                    context: ["file": target.dataFile.path])
-            }
-        }
+        return (full, removed)
     }
 }

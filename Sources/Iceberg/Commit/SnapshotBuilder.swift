@@ -6,47 +6,73 @@ import Storage
 /// snapshot and the metadata file.
 ///
 /// The list holds new manifests first, then those carried over, data before deletes. A manifest without live files is
-/// dropped unless this commit wrote it.
+/// dropped unless this commit wrote it. In version 3 every data manifest that has no row ids yet gets the next ones, as
+/// many as it has live rows; files that carry their own leave theirs unused.
+///
+/// Spec: https://iceberg.apache.org/spec/#first-row-id-assignment
 struct SnapshotBuilder {
     let base: TableMetadata
     let baseLocation: String
+    let branch: String
     let context: CommitContext
     let store: any ObjectStore
     let sequenceNumber: Int64
-    /// Manifests of the current snapshot that may hold live files; every count is known.
+    /// The head of the branch; that of `main` when the branch starts with this commit.
+    let parent: Snapshot?
+    /// Manifests of the parent that may hold live files; every count is known.
     let current: [ManifestFile]
     var summary = SnapshotSummary()
     private(set) var objects: [(location: String, bytes: [UInt8])] = []
     private var manifestNumber: Int
 
-    /// Throws `.unsupported` (`format_version`) for tables that Firn only reads.
+    /// Throws `.unsupported` (`format_version`, `encryption`) for tables that Firn only reads, `.invalidInput`
+    /// (`bad_reference`) when the branch is a tag.
     init(
-        base: TableMetadata, baseLocation: String, context: CommitContext, store: any ObjectStore
+        base: TableMetadata, baseLocation: String, branch: String = TableMetadata.mainBranch, context: CommitContext,
+        store: any ObjectStore
     ) throws {
-        guard base.formatVersion == 2 else {
-            throw FirnError(
-                .unsupported, "format_version", "tables of format version \(base.formatVersion) can only be read",
-                context: ["table": base.location])
-        }
+        try Self.check(base, branch: branch)
         guard base.snapshot(id: context.snapshotId) == nil else {
             throw FirnError(.conflict, "snapshot_exists", "snapshot \(context.snapshotId) exists already")
         }
         self.base = base
         self.baseLocation = baseLocation
+        self.branch = branch
         self.context = context
         self.store = store
         sequenceNumber = base.lastSequenceNumber + 1
         // A retry may write other manifests than the attempt before it, and must not reuse their names.
         manifestNumber = max(0, context.attempt - 1) * 10_000
+        parent = base.snapshot(ref: branch) ?? base.currentSnapshot
         current =
-            try base.currentSnapshot.map { snapshot in
+            try parent.map { snapshot in
                 try Manifests.list(of: snapshot, store: store).filter(\.mayHaveLiveFiles).map {
                     try Self.counted($0, base, store)
                 }
             } ?? []
     }
 
-    /// Lists of version 1 may lack counts, which version 2 demands; the entries tell.
+    private static func check(_ base: TableMetadata, branch: String) throws(FirnError) {
+        guard base.formatVersion >= 2 else {
+            throw FirnError(
+                .unsupported, "format_version", "tables of format version 1 can only be read, or upgraded",
+                context: ["table": base.location])
+        }
+        guard base.formatVersion < 3 || base.nextRowId != nil else {
+            throw FirnError(
+                .corrupted, "bad_metadata", "the version 3 table has no \"next-row-id\"",
+                context: ["table": base.location])
+        }
+        guard base.properties["encryption.key-id"] == nil else {
+            throw FirnError(
+                .unsupported, "encryption", "encrypted tables can only be read", context: ["table": base.location])
+        }
+        guard !branch.isEmpty, base.refs[branch]?.kind != .tag else {
+            throw FirnError(.invalidInput, "bad_reference", "\"\(branch)\" is no branch")
+        }
+    }
+
+    /// Lists of version 1 may lack counts, which later versions demand; the entries tell.
     private static func counted(
         _ manifest: ManifestFile, _ base: TableMetadata, _ store: any ObjectStore
     ) throws -> ManifestFile {
@@ -94,41 +120,6 @@ struct SnapshotBuilder {
         return manifest
     }
 
-    /// New manifests of added files, one or more a spec, each below the target size.
-    mutating func addedManifests(
-        _ files: [DataFile], dataSequenceNumber: Int64? = nil
-    ) throws(FirnError) -> [ManifestFile] {
-        var manifests: [ManifestFile] = []
-        let bytesTarget = base.tableProperties.manifestBytesTarget
-        var paths: Set<String> = []
-        for specId in Set(files.map(\.specId)).sorted() {
-            let spec = try spec(specId)
-            var writer = writer(spec)
-            for file in files where file.specId == specId {
-                guard file.content == .data, file.partition.count == spec.fields.count else {
-                    throw FirnError(
-                        .invalidInput, "bad_data_file", "the file is no data file of partition spec \(specId)",
-                        context: ["file": file.path])
-                }
-                guard paths.insert(file.path).inserted else {
-                    throw FirnError(
-                        .invalidInput, "duplicate_data_file", "the file is added twice", context: ["file": file.path])
-                }
-                if writer.byteCount >= bytesTarget, writer.entryCount > 0 {
-                    manifests.append(try finish(&writer))
-                    writer = self.writer(spec)
-                }
-                try writer.append(
-                    ManifestEntry(
-                        status: .added, snapshotId: context.snapshotId, sequenceNumber: dataSequenceNumber,
-                        fileSequenceNumber: nil, dataFile: file))
-                summary.add(file, spec: spec)
-            }
-            manifests.append(try finish(&writer))
-        }
-        return manifests
-    }
-
     /// Drops the bytes of manifests that were written here and then merged away.
     mutating func discard(_ manifests: [ManifestFile]) {
         let paths = Set(manifests.map(\.path))
@@ -136,33 +127,55 @@ struct SnapshotBuilder {
     }
 
     /// The finished commit over these manifests.
-    mutating func commit(operation: String, manifests: [ManifestFile]) throws -> PreparedCommit {
+    ///
+    /// - Parameter extra: summary entries of the action.
+    mutating func commit(
+        operation: String, manifests: [ManifestFile], extra: [String: String] = [:]
+    ) throws -> PreparedCommit {
         let own = Set(objects.map(\.location))
         let kept = manifests.filter { own.contains($0.path) || $0.mayHaveLiveFiles }
-        let ordered = kept.filter { $0.content == .data } + kept.filter { $0.content == .deletes }
+        var ordered = kept.filter { $0.content == .data } + kept.filter { $0.content == .deletes }
         let before = Set(current.map(\.path))
         let counts = ManifestCounts(
             created: ordered.count { own.contains($0.path) }, kept: ordered.count { before.contains($0.path) },
             replaced: before.subtracting(ordered.map(\.path)).count)
 
-        let parent = base.currentSnapshot
+        let firstRowId = base.formatVersion >= 3 ? base.nextRowId : nil
+        let addedRows = try firstRowId.map { try Self.assignRowIds(&ordered, from: $0) }
         let listLocation =
             "\(base.metadataFolder)/snap-\(context.snapshotId)-\(context.attempt)-\(context.commitUUID).avro"
         let list = try ManifestList.write(
             ordered, snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId,
-            sequenceNumber: sequenceNumber, sync: context.metadataUUID)
+            sequenceNumber: sequenceNumber, firstRowId: firstRowId, sync: context.metadataUUID)
         let entries = summary.entries(operation: operation, parent: parent, manifests: counts)
         let snapshot = Snapshot(
             snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId, sequenceNumber: sequenceNumber,
             timestampMs: MetadataCommit.stamp(context.nowMs, after: base), manifestList: listLocation,
-            summary: context.summary.merging(entries) { _, counted in counted }, schemaId: base.currentSchemaId)
-        var changed = base
-        try changed.addSnapshot(snapshot)
-        var main = base.refs[TableMetadata.mainBranch] ?? SnapshotReference(snapshotId: 0, kind: .branch)
-        main.snapshotId = snapshot.snapshotId
-        try changed.setReference(TableMetadata.mainBranch, main, nowMs: snapshot.timestampMs)
+            summary: context.summary.merging(extra) { _, action in action }.merging(entries) { _, counted in counted },
+            schemaId: base.currentSchemaId, firstRowId: firstRowId, addedRows: addedRows)
+        var reference = base.refs[branch] ?? SnapshotReference(snapshotId: 0, kind: .branch)
+        reference.snapshotId = snapshot.snapshotId
         return try MetadataCommit.prepare(
-            changed, base: base, baseLocation: baseLocation, context: context,
-            objects: objects + [(listLocation, list)], snapshot: snapshot)
+            applying: [.addSnapshot(snapshot), .setSnapshotRef(branch, reference)], to: base,
+            baseLocation: baseLocation, context: context, objects: objects + [(listLocation, list)],
+            snapshot: snapshot)
+    }
+
+    /// Gives data manifests without row ids the next ones; answers how many were taken.
+    private static func assignRowIds(_ manifests: inout [ManifestFile], from first: Int64) throws(FirnError) -> Int64 {
+        var next = first
+        for index in manifests.indices where manifests[index].content == .data && manifests[index].firstRowId == nil {
+            manifests[index].firstRowId = next
+            for rows in [manifests[index].addedRowsCount ?? 0, manifests[index].existingRowsCount ?? 0] {
+                let (sum, overflow) = next.addingReportingOverflow(rows)
+                guard !overflow, rows >= 0 else {
+                    throw FirnError(
+                        .corrupted, "bad_manifest", "the rows of a manifest pass 64 bits",
+                        context: ["file": manifests[index].path])
+                }
+                next = sum
+            }
+        }
+        return next - first
     }
 }

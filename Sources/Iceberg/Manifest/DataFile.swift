@@ -68,6 +68,20 @@ public struct DataFile: Hashable, Sendable {
     }
 }
 
+extension DataFile {
+    /// A bitmap of deleted rows of one data file, in a Puffin file. Spec: https://iceberg.apache.org/spec/#deletion-vectors
+    public var isDeletionVector: Bool { content == .positionDeletes && format == "PUFFIN" }
+
+    /// Tells delete files apart: several deletion vectors may share one file.
+    var deleteKey: DeleteFileKey { DeleteFileKey(path: path, offset: contentOffset) }
+}
+
+/// Names a delete file or deletion vector of a snapshot.
+struct DeleteFileKey: Hashable {
+    let path: String
+    let offset: Int64?
+}
+
 /// One row of a manifest. Spec: https://iceberg.apache.org/spec/#manifest-entry-fields
 public struct ManifestEntry: Hashable, Sendable {
     public enum Status: Int32, Sendable {

@@ -3,23 +3,33 @@ import Base
 
 /// Manifest lists to and from bytes. Spec: https://iceberg.apache.org/spec/#manifest-lists
 enum ManifestList {
+    /// - Parameter firstRowId: the snapshot's, which makes the list one of version 3.
     static func write(
-        _ manifests: [ManifestFile], snapshotId: Int64, parentSnapshotId: Int64?, sequenceNumber: Int64, sync: UUID
+        _ manifests: [ManifestFile], snapshotId: Int64, parentSnapshotId: Int64?, sequenceNumber: Int64,
+        firstRowId: Int64? = nil, sync: UUID
     ) throws(FirnError) -> [UInt8] {
+        var metadata = [
+            ("snapshot-id", Array("\(snapshotId)".utf8)),
+            ("parent-snapshot-id", Array((parentSnapshotId.map { "\($0)" } ?? "null").utf8)),
+            ("sequence-number", Array("\(sequenceNumber)".utf8)),
+            ("format-version", Array((firstRowId == nil ? "2" : "3").utf8)),
+        ]
+        if let firstRowId { metadata.append(("first-row-id", Array("\(firstRowId)".utf8))) }
+        let hasLineage = firstRowId != nil
         var file = AvroFileWriter(
-            schemaText: schemaText,
-            metadata: [
-                ("snapshot-id", Array("\(snapshotId)".utf8)),
-                ("parent-snapshot-id", Array((parentSnapshotId.map { "\($0)" } ?? "null").utf8)),
-                ("sequence-number", Array("\(sequenceNumber)".utf8)), ("format-version", Array("2".utf8)),
-            ], sync: sync)
+            schemaText: hasLineage ? schemaTextV3 : schemaText, metadata: metadata.map { (key: $0.0, value: $0.1) },
+            sync: sync)
         for manifest in manifests {
-            try file.append { writer throws(FirnError) in write(manifest, &writer) }
+            try file.append { writer throws(FirnError) in
+                write(manifest, &writer)
+                if hasLineage { optional(manifest.firstRowId, &writer) { $1.avroLong($0) } }
+            }
         }
         return try file.finish()
     }
 
     private static let schemaText = ManifestSchemas.manifestFile.json.serialize()
+    private static let schemaTextV3 = ManifestSchemas.manifestFileV3.json.serialize()
 
     private static func write(_ manifest: ManifestFile, _ writer: inout ByteWriter) {
         writer.avroString(manifest.path)

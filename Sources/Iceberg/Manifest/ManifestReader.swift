@@ -8,15 +8,18 @@ import Columnar
 /// 2. Every entry is decoded field by field; what the projection does not ask for is skipped.
 /// 3. Entries inherit from the manifest list what they leave out: an added entry the manifest's sequence number, any
 ///    entry its snapshot id. Version 1 entries have sequence number 0.
+/// 4. A live data file without row ids gets the next of the manifest's, which counts on by its records.
 ///
-/// Spec: https://iceberg.apache.org/spec/#sequence-number-inheritance
+/// Spec: https://iceberg.apache.org/spec/#sequence-number-inheritance and
+/// https://iceberg.apache.org/spec/#first-row-id-inheritance
 struct ManifestReader {
     /// What to decode.
     enum Statistics {
         case all
         /// Counts and bounds of these field ids only.
         case fields(Set<Int>)
-        /// Only `content`, `path` and `format`: enough to know which files are reachable.
+        /// Only `content`, `path`, `format`, and what a delete file refers to: enough to know which files are
+        /// reachable.
         case pathsOnly
 
         static let none = Statistics.fields([])
@@ -29,6 +32,8 @@ struct ManifestReader {
     private let entryColumns: [AvroColumn]
     private let fileColumns: [AvroColumn]
     private let partition: PartitionReader?
+    /// Of the next data file without one; nil when the manifest gives none, or record counts are not read.
+    private var nextRowId: Int64?
 
     init(
         _ bytes: [UInt8], manifest: ManifestFile, partitionFields: [Field], statistics: Statistics
@@ -48,13 +53,17 @@ struct ManifestReader {
         } else {
             partition = nil
         }
+        if case .pathsOnly = statistics { return }
+        nextRowId = manifest.content == .data ? manifest.firstRowId : nil
     }
 
     /// Calls `body` with every entry until it returns false.
     mutating func readEntries(_ body: (ManifestEntry) throws -> Bool) throws {
         while var (count, records) = try file.nextBlock() {
             while count > 0 {
-                guard try body(try entry(&records)) else { return }
+                var entry = try entry(&records)
+                try inheritRowId(&entry, records)
+                guard try body(entry) else { return }
                 count -= 1
             }
         }
@@ -93,6 +102,16 @@ struct ManifestReader {
         if entry.fileSequenceNumber == nil, mayInherit { entry.fileSequenceNumber = manifest.sequenceNumber }
     }
 
+    private mutating func inheritRowId(
+        _ entry: inout ManifestEntry, _ reader: ByteReader
+    ) throws(FirnError) {
+        guard let rowId = nextRowId, entry.isLive, entry.dataFile.firstRowId == nil else { return }
+        entry.dataFile.firstRowId = rowId
+        let (next, overflow) = rowId.addingReportingOverflow(entry.dataFile.recordCount)
+        guard !overflow, entry.dataFile.recordCount >= 0 else { throw reader.corrupted("row ids that pass 64 bits") }
+        nextRowId = next
+    }
+
     private func readFile(_ data: inout DataFile, _ reader: inout ByteReader) throws(FirnError) {
         for column in fileColumns {
             if try column.readNull(&reader) { continue }
@@ -105,6 +124,8 @@ struct ManifestReader {
             case 100: data.path = try reader.avroString()
             case 101: data.format = try reader.avroString().uppercased()
             case 143: data.referencedDataFile = try reader.avroString()
+            case 144: data.contentOffset = try reader.avroLong()
+            case 145: data.contentBytes = try reader.avroLong()
             default:
                 if case .pathsOnly = statistics {
                     try reader.avroSkip(column.type, in: file.schema)
@@ -143,8 +164,6 @@ struct ManifestReader {
             data.equalityIds = ids
         case 140: data.sortOrderId = Int(try reader.avroInt())
         case 142: data.firstRowId = try reader.avroLong()
-        case 144: data.contentOffset = try reader.avroLong()
-        case 145: data.contentBytes = try reader.avroLong()
         default: try reader.avroSkip(column.type, in: file.schema)
         }
     }

@@ -2,15 +2,20 @@ import Avro
 import Base
 import Columnar
 
-/// The Avro schemas that version 2 manifests and manifest lists are written with: all fields, in the order of the spec.
+/// The Avro schemas that manifests and manifest lists of versions 2 and 3 are written with: all fields, in the order of
+/// the spec.
 ///
 /// The contract is `Schemas/iceberg/*.avsc`; a test compares. Several readers insist on what the format calls optional:
 /// record names, `element-id`, `logicalType: map`, unions with null first.
 ///
 /// Spec: https://iceberg.apache.org/spec/#manifest-lists and https://iceberg.apache.org/spec/#manifests
 public enum ManifestSchemas {
-    /// A row of a manifest list.
-    public static let manifestFile: AvroSchema = {
+    /// A row of a manifest list of version 2.
+    public static let manifestFile = manifestFile(lineage: false)
+    /// A row of a manifest list of version 3.
+    public static let manifestFileV3 = manifestFile(lineage: true)
+
+    private static func manifestFile(lineage: Bool) -> AvroSchema {
         let summary = AvroType(
             .record(
                 name: "r508",
@@ -32,11 +37,11 @@ public enum ManifestSchemas {
                         required("added_rows_count", .long, 512), required("existing_rows_count", .long, 513),
                         required("deleted_rows_count", .long, 514), optional("partitions", summaries, 507),
                         optional("key_metadata", .bytes, 519),
-                    ])))
-    }()
+                    ] + (lineage ? [optional("first_row_id", .long, 520)] : []))))
+    }
 
     /// A row of a manifest whose partition tuple has these fields.
-    public static func manifestEntry(partition: [Field]) -> AvroSchema {
+    public static func manifestEntry(partition: [Field], formatVersion: Int = 2) -> AvroSchema {
         AvroSchema(
             AvroType(
                 .record(
@@ -44,11 +49,11 @@ public enum ManifestSchemas {
                     fields: [
                         required("status", .int, 0), optional("snapshot_id", .long, 1),
                         optional("sequence_number", .long, 3), optional("file_sequence_number", .long, 4),
-                        field("data_file", dataFile(partition), 2),
+                        field("data_file", dataFile(partition, lineage: formatVersion >= 3), 2),
                     ])))
     }
 
-    private static func dataFile(_ partition: [Field]) -> AvroType {
+    private static func dataFile(_ partition: [Field], lineage: Bool) -> AvroType {
         let offsets = AvroType(.array(AvroType(.long)), attributes: [JSONValue.Member("element-id", 133)])
         let equalityIds = AvroType(.array(AvroType(.int)), attributes: [JSONValue.Member("element-id", 136)])
         return AvroType(
@@ -65,8 +70,12 @@ public enum ManifestSchemas {
                     optional("lower_bounds", map(126, 127, .bytes), 125),
                     optional("upper_bounds", map(129, 130, .bytes), 128), optional("key_metadata", .bytes, 131),
                     optional("split_offsets", offsets, 132), optional("equality_ids", equalityIds, 135),
-                    optional("sort_order_id", .int, 140), optional("referenced_data_file", .string, 143),
-                ]))
+                    optional("sort_order_id", .int, 140),
+                ] + (lineage ? [optional("first_row_id", .long, 142)] : [])
+                    + [optional("referenced_data_file", .string, 143)]
+                    + (lineage
+                        ? [optional("content_offset", .long, 144), optional("content_size_in_bytes", .long, 145)] : [])
+            ))
     }
 
     /// A map with integer keys, which Avro lacks: an array of key-value records.

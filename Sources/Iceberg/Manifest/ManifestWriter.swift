@@ -2,12 +2,14 @@ import Avro
 import Base
 import Columnar
 
-/// Writes one version 2 manifest into memory, and counts what its row in the manifest list must say.
+/// Writes one manifest of the table's version into memory, and counts what its row in the manifest list must say.
 struct ManifestWriter {
     private let spec: PartitionSpec
     private let partitionFields: [Field]
     private let content: ManifestFile.Content
     private let snapshotId: Int64
+    /// Version 3: entries carry row ids and the places of deletion vectors.
+    private let hasLineage: Bool
     private var file: AvroFileWriter
     private var summaries: [PartitionSummary]
     private var counts: [ManifestEntry.Status: Int] = [:]
@@ -23,15 +25,19 @@ struct ManifestWriter {
         self.spec = spec
         self.content = content
         self.snapshotId = snapshotId
+        hasLineage = metadata.formatVersion >= 3
         partitionFields = metadata.partitionFields(of: spec)
         summaries = partitionFields.map { PartitionSummary(type: $0.type) }
         let schema = metadata.currentSchema
         file = AvroFileWriter(
-            schemaText: ManifestSchemas.manifestEntry(partition: partitionFields).json.serialize(),
+            schemaText: ManifestSchemas.manifestEntry(
+                partition: partitionFields, formatVersion: metadata.formatVersion
+            ).json.serialize(),
             metadata: [
                 ("schema", metadata.json(of: schema).serialize()), ("schema-id", Array("\(schema.schemaId)".utf8)),
                 ("partition-spec", spec.fieldsJSON.serialize()),
-                ("partition-spec-id", Array("\(spec.specId)".utf8)), ("format-version", Array("2".utf8)),
+                ("partition-spec-id", Array("\(spec.specId)".utf8)),
+                ("format-version", Array("\(metadata.formatVersion)".utf8)),
                 ("content", Array((content == .data ? "data" : "deletes").utf8)),
             ], sync: sync)
     }
@@ -44,13 +50,13 @@ struct ManifestWriter {
     mutating func append(_ entry: ManifestEntry) throws(FirnError) {
         precondition(entry.dataFile.partition.count == partitionFields.count, "a partition tuple of the wrong length")
         precondition(entry.status == .added || entry.sequenceNumber != nil, "an entry without sequence number")
-        let fields = partitionFields
+        let (fields, hasLineage) = (partitionFields, hasLineage)
         try file.append { writer throws(FirnError) in
             writer.avroInt(entry.status.rawValue)
             writer.optionalLong(entry.snapshotId)
             writer.optionalLong(entry.sequenceNumber)
             writer.optionalLong(entry.fileSequenceNumber)
-            try Self.write(entry.dataFile, fields, &writer)
+            try Self.write(entry.dataFile, fields, hasLineage, &writer)
         }
         counts[entry.status, default: 0] += 1
         rows[entry.status, default: 0] += entry.dataFile.recordCount
@@ -81,7 +87,7 @@ struct ManifestWriter {
     }
 
     private static func write(
-        _ file: DataFile, _ fields: [Field], _ writer: inout ByteWriter
+        _ file: DataFile, _ fields: [Field], _ hasLineage: Bool, _ writer: inout ByteWriter
     ) throws(FirnError) {
         writer.avroInt(file.content.rawValue)
         writer.avroString(file.path)
@@ -97,7 +103,11 @@ struct ManifestWriter {
         writer.optional(file.splitOffsets) { $1.list($0) { $1.avroLong($0) } }
         writer.optional(file.equalityIds) { $1.list($0) { $1.avroInt(Int32($0)) } }
         writer.optional(file.sortOrderId) { $1.avroInt(Int32($0)) }
+        if hasLineage { writer.optionalLong(file.content == .data ? file.firstRowId : nil) }
         writer.optional(file.referencedDataFile) { $1.avroString($0) }
+        guard hasLineage else { return }
+        writer.optionalLong(file.contentOffset)
+        writer.optionalLong(file.contentBytes)
     }
 
     private static func write(

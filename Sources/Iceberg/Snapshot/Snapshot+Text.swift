@@ -5,7 +5,7 @@ import Base
 /// A table that commits every second has thousands of snapshots, and every commit writes them all: building a tree
 /// first would make that the larger part of a commit. The text is that of the tree's `serialize()`.
 extension Snapshot {
-    /// Appends the version 2 form.
+    /// Appends the form of versions 2 and 3.
     func appendText(to out: inout [UInt8]) { text.append(to: &out, makeText) }
 
     func makeText(_ out: inout [UInt8]) {
@@ -40,6 +40,11 @@ extension Snapshot {
         if let schemaId {
             out.append(contentsOf: #","schema-id":"#.utf8)
             MetadataText.append(Int64(schemaId), to: &out)
+        }
+        for (key, number) in [("first-row-id", firstRowId), ("added-rows", addedRows)] {
+            guard let number else { continue }
+            MetadataText.key(key, to: &out)
+            MetadataText.append(number, to: &out)
         }
         for member in preserved { MetadataText.append(member, to: &out) }
         out.append(UInt8(ascii: "}"))

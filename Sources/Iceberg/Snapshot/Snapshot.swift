@@ -13,14 +13,19 @@ public struct Snapshot: Hashable, Sendable {
     /// `operation` and the counts of the change.
     public var summary: [String: String] { didSet { text = SnapshotText() } }
     public var schemaId: Int? { didSet { text = SnapshotText() } }
-    /// Members of the JSON object that Firn does not interpret (`first-row-id`, `key-id` …), kept as read.
+    /// Version 3: the table's next row id when the snapshot was made; nil for snapshots from before the upgrade.
+    public var firstRowId: Int64? { didSet { text = SnapshotText() } }
+    /// Version 3: how many row ids the snapshot took, at least one a row that it added.
+    public var addedRows: Int64? { didSet { text = SnapshotText() } }
+    /// Members of the JSON object that Firn does not interpret (`key-id` …), kept as read.
     public var preserved: [JSONValue.Member] { didSet { text = SnapshotText() } }
     /// Shared by all copies of this state; a change starts a new one.
     private(set) var text = SnapshotText()
 
     public init(
         snapshotId: Int64, parentSnapshotId: Int64?, sequenceNumber: Int64, timestampMs: Int64, manifestList: String,
-        summary: [String: String], schemaId: Int?, preserved: [JSONValue.Member] = []
+        summary: [String: String], schemaId: Int?, firstRowId: Int64? = nil, addedRows: Int64? = nil,
+        preserved: [JSONValue.Member] = []
     ) {
         self.snapshotId = snapshotId
         self.parentSnapshotId = parentSnapshotId
@@ -29,6 +34,8 @@ public struct Snapshot: Hashable, Sendable {
         self.manifestList = manifestList
         self.summary = summary
         self.schemaId = schemaId
+        self.firstRowId = firstRowId
+        self.addedRows = addedRows
         self.preserved = preserved
     }
 

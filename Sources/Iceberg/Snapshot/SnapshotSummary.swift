@@ -16,13 +16,17 @@ struct SnapshotSummary {
     private var deleteFiles = Change()
     private var positionDeletes = Change()
     private var equalityDeletes = Change()
+    private var positionDeleteFiles = Change()
+    private var deletionVectors = Change()
+    private var equalityDeleteFiles = Change()
     private var partitions: Set<String> = []
 
     mutating func add(_ file: DataFile, spec: PartitionSpec) { count(file, spec) { $0.added += $1 } }
     mutating func remove(_ file: DataFile, spec: PartitionSpec) { count(file, spec) { $0.removed += $1 } }
 
     private mutating func count(_ file: DataFile, _ spec: PartitionSpec, _ add: (inout Change, Int64) -> Void) {
-        add(&bytes, file.fileBytes)
+        // Of a Puffin file that several vectors share, each counts its own part.
+        add(&bytes, file.isDeletionVector ? file.contentBytes ?? file.fileBytes : file.fileBytes)
         switch file.content {
         case .data:
             add(&dataFiles, 1)
@@ -30,9 +34,11 @@ struct SnapshotSummary {
         case .positionDeletes:
             add(&deleteFiles, 1)
             add(&positionDeletes, file.recordCount)
+            if file.isDeletionVector { add(&deletionVectors, 1) } else { add(&positionDeleteFiles, 1) }
         case .equalityDeletes:
             add(&deleteFiles, 1)
             add(&equalityDeletes, file.recordCount)
+            add(&equalityDeleteFiles, 1)
         }
         partitions.insert(spec.path(file.partition))
     }
@@ -48,6 +54,12 @@ struct SnapshotSummary {
         put("deleted-data-files", dataFiles.removed)
         put("added-delete-files", deleteFiles.added)
         put("removed-delete-files", deleteFiles.removed)
+        put("added-position-delete-files", positionDeleteFiles.added)
+        put("removed-position-delete-files", positionDeleteFiles.removed)
+        put("added-dvs", deletionVectors.added)
+        put("removed-dvs", deletionVectors.removed)
+        put("added-equality-delete-files", equalityDeleteFiles.added)
+        put("removed-equality-delete-files", equalityDeleteFiles.removed)
         put("added-records", records.added)
         put("deleted-records", records.removed)
         put("added-files-size", bytes.added)

@@ -103,9 +103,10 @@ extension Snapshot {
             sequenceNumber: try reader.optionalLong("sequence-number") ?? 0,
             timestampMs: try reader.long("timestamp-ms"), manifestList: list ?? "",
             summary: try reader.strings("summary"), schemaId: try reader.optionalInt("schema-id"),
+            firstRowId: try reader.optionalLong("first-row-id"), addedRows: try reader.optionalLong("added-rows"),
             preserved: reader.others(than: [
                 "snapshot-id", "parent-snapshot-id", "sequence-number", "timestamp-ms", "manifest-list", "summary",
-                "schema-id",
+                "schema-id", "first-row-id", "added-rows",
             ]))
     }
 
@@ -131,6 +132,8 @@ extension Snapshot {
         add("summary", .object(operation + rest.map { JSONValue.Member($0.key, .string($0.value)) }))
         if !manifestList.isEmpty { add("manifest-list", .string(manifestList)) }
         if let schemaId { add("schema-id", .integer(Int64(schemaId))) }
+        if let firstRowId { add("first-row-id", .integer(firstRowId)) }
+        if let addedRows { add("added-rows", .integer(addedRows)) }
         return .object(members + preserved)
     }
 }

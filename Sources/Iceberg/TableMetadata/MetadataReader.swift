@@ -70,6 +70,26 @@ struct MetadataReader {
 
     func objects(_ key: String) throws(FirnError) -> [MetadataReader] { try optionalObjects(key) ?? [] }
 
+    func object(_ key: String) throws(FirnError) -> JSONValue {
+        guard let value = value(key) else { throw bad("\"\(key)\" is missing") }
+        guard value.objectValue != nil else { throw bad("\"\(key)\" is not an object") }
+        return value
+    }
+
+    func longs(_ key: String) throws(FirnError) -> [Int64] {
+        guard let items = value(key)?.arrayValue else { throw bad("\"\(key)\" is not a list") }
+        let numbers = items.compactMap(\.intValue)
+        guard numbers.count == items.count else { throw bad("\"\(key)\" is not a list of integers") }
+        return numbers
+    }
+
+    func texts(_ key: String) throws(FirnError) -> [String] {
+        guard let items = value(key)?.arrayValue else { throw bad("\"\(key)\" is not a list") }
+        let texts = items.compactMap(\.stringValue)
+        guard texts.count == items.count else { throw bad("\"\(key)\" is not a list of strings") }
+        return texts
+    }
+
     func strings(_ key: String) throws(FirnError) -> [String: String] {
         guard let value = value(key) else { return [:] }
         guard let members = value.objectValue else { throw bad("\"\(key)\" is not an object") }

@@ -5,7 +5,7 @@ extension TableMetadata {
     /// The text of the metadata file: every required member, and empty arrays where there is nothing, since some
     /// readers miss them.
     ///
-    /// Throws `.unsupported` (`format_version`) for versions 1 and 3, which Firn reads only.
+    /// Throws `.unsupported` (`format_version`) for version 1, which Firn reads and upgrades only.
     public func serialize() throws(FirnError) -> [UInt8] {
         let frame = try serializeFrame()
         var out: [UInt8] = []
@@ -19,9 +19,9 @@ extension TableMetadata {
 
     /// What stands before the snapshots and after the snapshot log.
     func serializeFrame() throws(FirnError) -> (leading: [UInt8], trailing: [UInt8]) {
-        guard formatVersion == 2 else {
+        guard formatVersion >= 2 else {
             throw FirnError(
-                .unsupported, "format_version", "tables of format version \(formatVersion) can only be read",
+                .unsupported, "format_version", "tables of format version 1 can only be read, or upgraded",
                 context: ["table": location])
         }
         var trailing: [UInt8] = []

@@ -107,9 +107,10 @@ extension TableMetadata {
         for key in removals { properties[key] = nil }
     }
 
-    /// Adds a snapshot without making it current.
+    /// Adds a snapshot without making it current; in version 3 the table's next row id moves behind its rows.
     ///
-    /// Throws `.conflict` (`stale_sequence_number`, `snapshot_exists`).
+    /// Throws `.conflict` (`stale_sequence_number`, `stale_row_id`, `snapshot_exists`): the snapshot was built on a
+    /// state that is not the present one.
     public mutating func addSnapshot(_ snapshot: Snapshot) throws(FirnError) {
         guard self.snapshot(id: snapshot.snapshotId) == nil else {
             throw FirnError(.conflict, "snapshot_exists", "snapshot \(snapshot.snapshotId) exists already")
@@ -120,9 +121,30 @@ extension TableMetadata {
                 .conflict, "stale_sequence_number",
                 "sequence number \(snapshot.sequenceNumber) is not above \(lastSequenceNumber)")
         }
+        if formatVersion >= 3 { nextRowId = try rowId(after: snapshot) }
         snapshots.append(snapshot)
         lastSequenceNumber = snapshot.sequenceNumber
         lastUpdatedMs = max(lastUpdatedMs, snapshot.timestampMs)
+    }
+
+    private func rowId(after snapshot: Snapshot) throws(FirnError) -> Int64 {
+        guard let first = snapshot.firstRowId, let count = snapshot.addedRows, count >= 0 else {
+            throw FirnError(
+                .invalidInput, "bad_snapshot", "a snapshot of a version 3 table needs first-row-id and added-rows",
+                context: ["snapshot-id": String(snapshot.snapshotId)])
+        }
+        guard first >= nextRowId ?? 0 else {
+            throw FirnError(
+                .conflict, "stale_row_id", "first-row-id \(first) is below the table's next row id \(nextRowId ?? 0)",
+                context: ["snapshot-id": String(snapshot.snapshotId)])
+        }
+        let (next, overflow) = first.addingReportingOverflow(count)
+        guard !overflow else {
+            throw FirnError(
+                .invalidInput, "bad_snapshot", "the row ids of the snapshot pass 64 bits",
+                context: ["snapshot-id": String(snapshot.snapshotId)])
+        }
+        return next
     }
 
     /// Creates or moves a branch or tag. Moving `main` changes the current snapshot and appends to the snapshot log,

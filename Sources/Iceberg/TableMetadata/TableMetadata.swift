@@ -3,8 +3,8 @@ import Columnar
 
 /// The root of a table: schemas, specs, snapshots and properties, as one immutable JSON file holds them.
 ///
-/// Versions 1, 2 and 3 are read; version 2 is written. What Firn does not interpret (statistics, encryption keys,
-/// defaults of version 3 schemas) is carried over as it was read.
+/// Versions 1, 2 and 3 are read; 2 and 3 are written, and older tables upgraded. What Firn does not interpret
+/// (statistics, encryption keys) is carried over as it was read.
 ///
 /// Spec: https://iceberg.apache.org/spec/#table-metadata
 public struct TableMetadata: Hashable, Sendable {
@@ -33,7 +33,7 @@ public struct TableMetadata: Hashable, Sendable {
     public var snapshotLog: [SnapshotLogEntry]
     /// Former metadata files, oldest first.
     public var metadataLog: [MetadataLogEntry]
-    /// Version 3 only.
+    /// Version 3 only: above every row id given so far, on any branch.
     public var nextRowId: Int64?
     /// Top-level members that Firn does not interpret, kept as read.
     public var preserved: [JSONValue.Member]

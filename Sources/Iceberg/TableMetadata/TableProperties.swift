@@ -8,7 +8,7 @@ import Columnar
 ///
 /// Spec: https://iceberg.apache.org/docs/latest/configuration/
 public struct TableProperties: Sendable {
-    private let values: [String: String]
+    let values: [String: String]
 
     public init(_ values: [String: String]) { self.values = values }
 
