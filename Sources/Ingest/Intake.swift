@@ -209,10 +209,10 @@ final class Intake: Sendable {
     private func decode(_ part: IngestRequest.Part, _ ingestor: TableIngestor) throws -> Decoded {
         let (metadata, policy) = ingestor.target
         // A record that can never be committed must not be acknowledged.
-        guard metadata.formatVersion == 2 else {
+        guard metadata.formatVersion >= 2 else {
             throw FirnError(
                 .unsupported, "format_version",
-                "tables of format version \(metadata.formatVersion) can only be read; records go into version 2")
+                "tables of format version \(metadata.formatVersion) can only be read; records go into version 2 and 3")
         }
         let decoded: Decoded
         do {

@@ -95,4 +95,18 @@ extension Value {
         default: nil
         }
     }
+
+    /// A default value of a column whose type is promoted; nil where the new type cannot hold it.
+    func promoted(to type: DataType) -> Value? {
+        switch (type, self) {
+        case (.timestamp, .date(let days)): Self.scaled(days, 86_400_000_000).map { .timestamp($0) }
+        case (.timestampNs, .date(let days)): Self.scaled(days, 86_400_000_000_000).map { .timestampNs($0) }
+        default: fitting(type)
+        }
+    }
+
+    private static func scaled(_ value: Int32, _ factor: Int64) -> Int64? {
+        let (product, overflow) = Int64(value).multipliedReportingOverflow(by: factor)
+        return overflow ? nil : product
+    }
 }

@@ -115,7 +115,14 @@ public struct Field: Hashable, Sendable {
     public var id: Int
     public var name: String
     public var required: Bool
-    public var type: DataType
+    /// Promoting the type promotes the defaults.
+    public var type: DataType {
+        didSet {
+            guard initialDefault != nil || writeDefault != nil, type.isPrimitive else { return }
+            initialDefault = initialDefault?.promoted(to: type)
+            writeDefault = writeDefault?.promoted(to: type)
+        }
+    }
     public var doc: String?
     /// What the rows of files older than the column hold. Fixed when the column is added.
     ///

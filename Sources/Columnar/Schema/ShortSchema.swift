@@ -4,8 +4,9 @@ import Base
 ///
 /// ```
 /// schema    = [ column { "," column } ]
-/// column    = name [ ":" ] type [ required ] [ doc ]
+/// column    = name [ ":" ] type { required | default | doc }
 /// required  = "required" | "not" "null" | "optional" | "null"
+/// default   = "default" ( 'text' | number | "true" | "false" | "{}" | "null" )
 /// doc       = ( "doc" | "comment" ) 'text'
 /// type      = primitive | "decimal" "(" precision "," scale ")" | "fixed" "(" bytes ")"
 ///           | "struct" "<" column { "," column } ">" | "list" "<" type [ required ] ">"
@@ -16,6 +17,9 @@ import Base
 /// path      = name { "." name }
 /// name      = letters, digits, "_", "-", non-ASCII; or anything in "double quotes" or `backquotes`, doubled to escape
 /// ```
+///
+/// A default is what a record that leaves the column out gives it; text is of the column's type as it is printed
+/// ('2026-01-31', '12.50'), and {} is a struct whose fields have defaults.
 ///
 /// Keywords and types are taken in either case; names are kept as written. Example:
 /// `id long required, price decimal(10,2), device struct<os string, version string>, tags list<string>`.

@@ -15,6 +15,7 @@ struct ShortSchemaParser {
     static let typeNames = [
         "boolean", "int", "long", "float", "double", "decimal(P, S)", "date", "time", "timestamp", "timestamptz",
         "timestamp_ns", "timestamptz_ns", "string", "uuid", "fixed(N)", "binary", "struct<…>", "list<…>", "map<…, …>",
+        "variant", "unknown",
     ]
     /// What other systems call the same.
     private static let aliases = [
@@ -102,16 +103,69 @@ struct ShortSchemaParser {
             }
             _ = take(":")
             let type = try type(of: name, depth: depth)
-            let required = try required()
-            var doc: String?
-            if take(keyword: "doc") || take(keyword: "comment") {
-                guard token.kind == .text else { throw error("expected text in single quotes, found \(token.shown)") }
-                doc = token.text
-                advance()
-            }
-            fields.append(Field(id: 0, name: name, required: required, type: type, doc: doc))
+            fields.append(try modifiers(of: Field(id: 0, name: name, required: false, type: type)))
         } while take(",")
         return fields
+    }
+
+    /// What may follow a column's type, in any order.
+    private mutating func modifiers(of column: Field) throws(FirnError) -> Field {
+        var field = column
+        var hasDefault = false
+        while true {
+            if take(keyword: "doc") || take(keyword: "comment") {
+                guard token.kind == .text else { throw error("expected text in single quotes, found \(token.shown)") }
+                field.doc = token.text
+                advance()
+            } else if !hasDefault, take(keyword: "default") {
+                hasDefault = true
+                let value = try literal(field)
+                field.initialDefault = value
+                field.writeDefault = value
+            } else {
+                let start = token.position
+                let required = try required()
+                if token.position == start { return field }
+                field.required = required
+            }
+        }
+    }
+
+    /// A default value; nil for null.
+    private mutating func literal(_ column: Field) throws(FirnError) -> Value? {
+        let start = token
+        func bad() -> FirnError { error("the default of '\(column.name)' is no value of type \(column.type)") }
+        if take(keyword: "null") { return nil }
+        if take("{") {
+            try expect("}", after: "'{': the fields of a struct have their own defaults;")
+            guard case .structure = column.type else { throw error("{} is a default of structs only") }
+            return .structure([])
+        }
+        var text = token.text
+        if token.kind == .text {
+            advance()
+        } else {
+            // A number of several tokens: -1.5e+3.
+            guard token.kind == .word || token.kind == .number || token.text == "." || token.text == "+" else {
+                throw error("expected a default value, found \(token.shown)")
+            }
+            var end = token.position + token.text.count
+            advance()
+            while token.position == end, token.kind == .word || token.kind == .number || token.kind == .symbol,
+                token.kind != .symbol || token.text == "." || token.text == "+"
+            {
+                text += token.text
+                end += token.text.count
+                advance()
+            }
+        }
+        guard text.utf8.count <= Limits.defaultBytesMax, let value = try? Value(parsing: text, as: column.type),
+            start.kind == .text || column.type != .string, !value.isNotFinite
+        else {
+            token = start
+            throw bad()
+        }
+        return value
     }
 
     private mutating func required() throws(FirnError) -> Bool {
@@ -183,7 +237,7 @@ struct ShortSchemaParser {
         "boolean": .boolean, "int": .int, "long": .long, "float": .float, "double": .double, "date": .date,
         "time": .time, "timestamp": .timestamp, "timestamptz": .timestamptz,
         "timestamp_ns": .timestampNs, "timestamptz_ns": .timestamptzNs, "string": .string, "uuid": .uuid,
-        "binary": .binary,
+        "binary": .binary, "variant": .variant, "unknown": .unknown,
     ]
 
     private static var knownTypes: String { "known types: " + typeNames.joined(separator: ", ") }
@@ -229,5 +283,16 @@ struct ShortSchemaParser {
         var path = try name("a column name")
         while take(".") { path += try "." + name("a column name") }
         return path
+    }
+}
+
+extension Value {
+    /// NaN and infinities have no JSON form, so they cannot be defaults.
+    fileprivate var isNotFinite: Bool {
+        switch self {
+        case .float(let value): !value.isFinite
+        case .double(let value): !value.isFinite
+        default: false
+        }
     }
 }

@@ -65,6 +65,15 @@ public indirect enum VariantItem: Hashable, Sendable {
     public struct Encoded: Hashable, Sendable {
         public let metadata: [UInt8]
         public let value: [UInt8]
+
+        /// A value that cannot be too large.
+        init(metadata: [UInt8], value: [UInt8]) {
+            self.metadata = metadata
+            self.value = value
+        }
+
+        /// JSON's null.
+        public static let null = Encoded(metadata: [0x11, 0, 0], value: [0])
     }
 
     /// Throws `.limitExceeded` (`variant_too_large`) for more than 2^31 bytes.

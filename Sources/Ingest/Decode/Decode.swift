@@ -17,7 +17,6 @@ public func decode(
     var options = options
     options.unknownColumns = settings.unknownColumns
     options.epochUnits = settings.epochUnits
-    try RecordDecoder.checkTypes(schema)
     guard body.count <= DecodeLimits.bodyBytesMax else { throw RecordDecoder.bodyTooLarge(body.count) }
     switch format {
     case .avro:
@@ -35,12 +34,12 @@ public func decode(
     }
 }
 
-/// The decoder of text bodies for a table's settings. Throws as `RecordDecoder.init`.
+/// The decoder of text bodies for a table's settings.
 func recordDecoder(
     schema: Schema, settings: DecodeSettings, options: DecoderOptions
-) throws(FirnError) -> RecordDecoder {
+) -> RecordDecoder {
     var options = options
     options.unknownColumns = settings.unknownColumns
     options.epochUnits = settings.epochUnits
-    return try RecordDecoder(schema: schema, options: options)
+    return RecordDecoder(schema: schema, options: options)
 }

@@ -9,6 +9,8 @@ struct DecodeNode {
     enum Kind: UInt8 {
         case boolean, int, long, float, double, decimal, date, time, timestamp, timestamptz
         case string, uuid, fixed, binary, structure, list, map
+        /// `variant` is a struct of metadata and value to all but the parser.
+        case timestampNs, timestamptzNs, variant, unknown
     }
 
     let kind: Kind
@@ -26,6 +28,8 @@ struct DecodeNode {
     var key: Cursor
     var keyCount: Int = 0
     let nameCount: Int
+    /// What the column's default takes of the batch's bound; 0 when it has none.
+    var defaultBytes = 0
     /// True when a child is required.
     var hasRequired = false
     /// Open-addressed table of the children by name: child index or -1. Its size is `slotMask` + 1.
@@ -65,6 +69,22 @@ struct DecodeNode {
     @inline(__always) mutating func close(at end: Int, _ tree: DecodeTree.Handle) {
         if rows == capacity { tree.grow(index) }
         base.assumingMemoryBound(to: Int32.self)[rows &+ 1] = Int32(truncatingIfNeeded: end)
+        endRow(valid: 1)
+    }
+
+    /// Appends a string or binary value.
+    mutating func store(_ bytes: [UInt8], _ tree: DecodeTree.Handle) {
+        text.need(bytes.count)
+        (text.base + text.used).update(from: bytes, count: bytes.count)
+        text.used += bytes.count
+        close(at: text.used, tree)
+    }
+
+    /// Appends a fixed value; what it lacks of the width is zeros.
+    mutating func storeFixed(_ bytes: [UInt8], _ tree: DecodeTree.Handle) {
+        if rows == capacity { tree.grow(index) }
+        let slot = (base + rows * width).assumingMemoryBound(to: UInt8.self)
+        for at in 0..<width { slot[at] = at < bytes.count ? bytes[at] : 0 }
         endRow(valid: 1)
     }
 

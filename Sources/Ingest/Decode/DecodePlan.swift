@@ -10,6 +10,8 @@ struct DecodePlan {
         let keyCount: Int
         let nameCount: Int
         var epoch: EpochUnit?
+        /// For rows whose record leaves the field out.
+        var writeDefault: Value?
         var firstChild = 0
         var childCount = 0
         /// Names of the children, hashed, when they have names.
@@ -41,6 +43,8 @@ struct DecodePlan {
             entries[index].table = Self.table(fields, first: entries.count)
         case .list(let type): fields = [type.elementField]
         case .map(let type): fields = [type.keyField, type.valueField]
+        case .variant:
+            fields = ["metadata", "value"].map { Field(id: 0, name: $0, required: false, type: .binary) }
         default: return
         }
         entries[index].firstChild = entries.count
@@ -53,7 +57,7 @@ struct DecodePlan {
                 Entry(
                     type: field.type, required: field.required, path: prefix + field.name, keyOffset: keys.count,
                     keyCount: plain ? name.count + 1 : 0, nameCount: name.count,
-                    epoch: field.type.takesEpoch ? epochUnits[field.id] : nil))
+                    epoch: field.type.takesEpoch ? epochUnits[field.id] : nil, writeDefault: field.writeDefault))
             // Padded, so that a comparison may read sixteen bytes at a time.
             keys += name + [Byte.quote] + [UInt8](repeating: 0, count: 16)
         }
@@ -102,7 +106,10 @@ extension DecodePlan.Entry {
         case .time: (kind, width) = (.time, 8)
         case .timestamp: (kind, width) = (.timestamp, 8)
         case .timestamptz: (kind, width) = (.timestamptz, 8)
-        case .timestampNs, .timestamptzNs, .variant, .unknown: preconditionFailure("refused by the decoder")
+        case .timestampNs: (kind, width) = (.timestampNs, 8)
+        case .timestamptzNs: (kind, width) = (.timestamptzNs, 8)
+        case .variant: kind = .variant
+        case .unknown: (kind, width) = (.unknown, 1)
         case .string: (kind, width) = (.string, 4)
         case .uuid: (kind, width) = (.uuid, 16)
         case .fixed(let length): (kind, width) = (.fixed, length)
@@ -115,7 +122,8 @@ extension DecodePlan.Entry {
             kind: kind, required: required, index: Int32(index), key: key, keyCount: keyCount,
             nameCount: nameCount, precision: precision, scale: scale, width: width,
             base: UnsafeMutableRawPointer(mutating: key), text: text)
-        node.epochScale = epoch.map { Int8($0.fractionDigits) } ?? -1
+        node.epochScale = epoch.flatMap { $0.fractionDigits(type) }.map { Int8($0) } ?? -1
+        node.defaultBytes = writeDefault.map { $0.singleValueJSON(as: type).serialize().count } ?? 0
         return node
     }
 }

@@ -6,14 +6,21 @@ public enum EpochUnit: String, Sendable, CaseIterable {
     case seconds = "s"
     case milliseconds = "ms"
     case microseconds = "us"
+    /// Only for columns of nanoseconds.
+    case nanoseconds = "ns"
 
-    /// Digits behind the decimal point that a number in this unit may have: a microsecond is the finest.
-    public var fractionDigits: Int {
-        switch self {
-        case .seconds: 6
-        case .milliseconds: 3
-        case .microseconds: 0
-        }
+    /// Digits behind the decimal point that a number in this unit may have in a column of a type, whose own unit is
+    /// the finest; nil where the unit is finer still.
+    public func fractionDigits(_ type: DataType) -> Int? {
+        let digits =
+            switch self {
+            case .seconds: 6
+            case .milliseconds: 3
+            case .microseconds: 0
+            case .nanoseconds: -3
+            }
+        let own = type.isNanoseconds ? digits + 3 : digits
+        return own < 0 ? nil : own
     }
 }
 
@@ -38,14 +45,16 @@ public struct DecodeSettings: Sendable, Equatable {
             guard let path = Self.epochPath(key), let field = schema.field(path: path), field.type.takesEpoch else {
                 continue
             }
-            epochUnits[field.id] = EpochUnit(rawValue: value)
+            guard let unit = EpochUnit(rawValue: value), unit.fractionDigits(field.type) != nil else { continue }
+            epochUnits[field.id] = unit
         }
     }
 
     /// `reject` (default) or `ignore`: what happens to a record with a key that names no column.
     public static let unknownColumnsProperty = "firn.ingest.unknown-columns"
 
-    /// The property that lets a timestamp column take numbers of a unit: `s`, `ms` or `us`.
+    /// The property that lets a timestamp column take numbers of a unit: `s`, `ms` or `us`, or `ns` where the column
+    /// is of nanoseconds.
     public static func epochUnitProperty(_ path: String) -> String { "firn.column.\(path).epoch-unit" }
 
     private static func epochPath(_ key: String) -> String? {
@@ -63,13 +72,16 @@ public struct DecodeSettings: Sendable, Equatable {
                 throw invalid(key, value, "use reject or ignore")
             }
             guard let path = epochPath(key) else { continue }
-            guard EpochUnit(rawValue: value) != nil else { throw invalid(key, value, "use s, ms or us") }
+            guard let unit = EpochUnit(rawValue: value) else { throw invalid(key, value, "use s, ms, us or ns") }
             guard let field = schema.field(path: path) else {
                 throw invalid(key, value, "the table has no column '\(path)'")
             }
             guard field.type.takesEpoch else {
                 throw invalid(
                     key, value, "'\(path)' is \(field.type); only timestamp and timestamptz columns take numbers")
+            }
+            guard unit.fractionDigits(field.type) != nil else {
+                throw invalid(key, value, "'\(path)' is \(field.type), which a nanosecond is too fine for")
             }
         }
     }
@@ -111,5 +123,5 @@ public struct DecodeSettings: Sendable, Equatable {
 
 extension DataType {
     /// True for the columns that an epoch unit can be set for.
-    var takesEpoch: Bool { self == .timestamp || self == .timestamptz }
+    var takesEpoch: Bool { isTimestamp }
 }

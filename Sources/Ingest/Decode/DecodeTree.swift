@@ -12,6 +12,7 @@ final class DecodeTree {
         fileprivate let owner: Unmanaged<DecodeTree>
 
         @inline(never) func grow(_ index: Int32) { owner.takeUnretainedValue().grow(Int(index)) }
+        @inline(never) func putDefault(_ index: Int32) { owner.takeUnretainedValue().putDefault(Int(index)) }
         @inline(never) func startValidity(_ index: Int32) { owner.takeUnretainedValue().startValidity(Int(index)) }
     }
 
@@ -20,6 +21,7 @@ final class DecodeTree {
     /// Dotted path of every node; empty for the record.
     let paths: [String]
     let types: [DataType]
+    private let defaults: [Value?]
     private let buffers: [DecodeBuffers]
     private let keys: UnsafeMutablePointer<UInt8>
     private let slots: [UnsafeMutablePointer<Int32>]
@@ -31,6 +33,7 @@ final class DecodeTree {
         nodeCount = plan.entries.count
         paths = plan.entries.map(\.path)
         types = plan.entries.map(\.type)
+        defaults = plan.entries.map(\.writeDefault)
         buffers = plan.entries.map { _ in DecodeBuffers() }
         keys = .allocate(capacity: plan.keys.count + 32)
         keys.initialize(repeating: 0, count: plan.keys.count + 32)
@@ -57,7 +60,7 @@ final class DecodeTree {
         // Children follow their parents, so one pass from the end sums the rows up.
         for index in stride(from: nodeCount - 1, through: 0, by: -1) {
             var bytes = nodes[index].width + 1
-            if nodes[index].kind == .structure {
+            if nodes[index].kind == .structure || nodes[index].kind == .variant {
                 for child in 0..<Int(nodes[index].childCount) {
                     bytes += nodes[Int(nodes[index].firstChild) + child].rowBytes
                 }
@@ -90,14 +93,15 @@ final class DecodeTree {
     private func allocate(_ node: UnsafeMutablePointer<DecodeNode>, _ own: DecodeBuffers) {
         let rows = node.pointee.capacity
         switch node.pointee.kind {
-        case .boolean: own.slots = .bytes(Self.fresh(rows, node))
+        case .boolean, .unknown: own.slots = .bytes(Self.fresh(rows, node))
         case .uuid, .fixed: own.slots = .bytes(Self.fresh(rows * node.pointee.width, node))
         case .int, .date: own.slots = .int32(Self.fresh(rows, node))
-        case .long, .time, .timestamp, .timestamptz: own.slots = .int64(Self.fresh(rows, node))
+        case .long, .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
+            own.slots = .int64(Self.fresh(rows, node))
         case .float: own.slots = .float(Self.fresh(rows, node))
         case .double: own.slots = .double(Self.fresh(rows, node))
         case .decimal: own.slots = .int128(Self.fresh(rows, node))
-        case .structure: own.slots = .none
+        case .structure, .variant: own.slots = .none
         case .string, .binary, .list, .map:
             let offsets: Buffer<Int32> = Self.fresh(rows + 1, node)
             offsets.append(0)
@@ -151,6 +155,47 @@ final class DecodeTree {
         node.pointee.validity = validity.pointer
     }
 
+    private func putDefault(_ index: Int) { put(defaults[index] ?? .null, index) }
+
+    /// Appends a value of the node's type. A struct's value may name fewer fields than it has: the others have their
+    /// own defaults.
+    private func put(_ value: Value, _ index: Int) {
+        let node = nodes + index
+        let first = Int(node.pointee.firstChild)
+        switch (node.pointee.kind, value) {
+        case (_, .null): handle.putNull(Int32(index))
+        case (.boolean, .boolean(let v)): node.pointee.put(v ? UInt8(1) : UInt8(0), handle)
+        case (.int, .int(let v)), (.date, .date(let v)): node.pointee.put(v, handle)
+        case (.long, .long(let v)), (.time, .time(let v)), (.timestamp, .timestamp(let v)),
+            (.timestamptz, .timestamptz(let v)), (.timestampNs, .timestampNs(let v)),
+            (.timestamptzNs, .timestamptzNs(let v)):
+            node.pointee.put(v, handle)
+        case (.float, .float(let v)): node.pointee.put(v, handle)
+        case (.double, .double(let v)): node.pointee.put(v, handle)
+        case (.decimal, .decimal(let v, _)): node.pointee.put(v, handle)
+        case (.string, .string(let v)): node.pointee.store(Array(v.utf8), handle)
+        case (.binary, .binary(let v)): node.pointee.store(v, handle)
+        case (.uuid, .uuid(let v)): node.pointee.storeFixed(v.bytes, handle)
+        case (.fixed, .binary(let v)): node.pointee.storeFixed(v, handle)
+        case (.structure, .structure(let values)):
+            for child in 0..<Int(node.pointee.childCount) {
+                if child < values.count { put(values[child], first + child) } else { putDefault(first + child) }
+            }
+            if node.pointee.rows == node.pointee.capacity { grow(index) }
+            node.pointee.endRow(valid: 1)
+        case (.list, .list(let items)):
+            for item in items { put(item, first) }
+            node.pointee.close(at: nodes[first].rows, handle)
+        case (.map, .map(let entries)):
+            for entry in entries {
+                put(entry.key, first)
+                put(entry.value, first + 1)
+            }
+            node.pointee.close(at: nodes[first].rows, handle)
+        default: preconditionFailure("a default of another type than its column '\(paths[index])'")
+        }
+    }
+
     /// The columns of the batch. The tree keeps nothing of it.
     func finish() -> [Column] {
         let root = nodes[0]
@@ -177,7 +222,8 @@ final class DecodeTree {
         case .none: storage = .structure(children(node.childCount))
         case .bytes(let b):
             b.commit(rows * node.width - b.count)
-            storage = node.kind == .boolean ? .boolean(b) : .fixed(b, width: node.width)
+            let isByte = node.kind == .boolean || node.kind == .unknown
+            storage = isByte ? .boolean(b) : .fixed(b, width: node.width)
         case .int32(let b): storage = .int32(settled(b, rows))
         case .int64(let b): storage = .int64(settled(b, rows))
         case .float(let b): storage = .float(settled(b, rows))
@@ -216,7 +262,7 @@ extension DecodeTree.Handle {
         case .string, .binary, .list, .map:
             let offsets = node.pointee.base.assumingMemoryBound(to: Int32.self)
             offsets[rows + 1] = offsets[rows]
-        case .structure:
+        case .structure, .variant:
             for child in 0..<node.pointee.childCount { putNull(node.pointee.firstChild + child) }
         default:
             let width = node.pointee.width
@@ -237,7 +283,7 @@ extension DecodeTree.Handle {
         switch node.pointee.kind {
         case .string, .binary:
             node.pointee.text.used = Int(node.pointee.base.assumingMemoryBound(to: Int32.self)[rows])
-        case .structure:
+        case .structure, .variant:
             for child in 0..<node.pointee.childCount { truncate(first + child, to: rows) }
         case .list, .map:
             let end = Int(node.pointee.base.assumingMemoryBound(to: Int32.self)[rows])

@@ -77,11 +77,12 @@ struct FaultMessage {
         case .scale: return expected + ", which has too many fraction digits"
         case .date: return expected + "; expected \"YYYY-MM-DD\""
         case .time: return expected + "; expected \"HH:MM:SS\" with up to six fraction digits"
-        case .timestamp: return expected + "; expected \"\(layout(type))\" with up to six fraction digits"
+        case .timestamp: return expected + "; expected \"\(layout(type))\" with up to \(digits(type)) fraction digits"
         case .offsetMissing: return expected + "; an offset is required: Z, or +HH:MM"
         case .offsetPresent: return expected + "; a timestamp without zone takes no offset"
-        case .precision: return expected + "; at most six fraction digits are kept"
-        case .epochPrecision: return expected + ", which is finer than a microsecond"
+        case .precision: return expected + "; at most \(digits(type)) fraction digits are kept"
+        case .epochPrecision:
+            return expected + ", which is finer than a \(type.isNanoseconds ? "nanosecond" : "microsecond")"
         case .numericTime:
             let write = type == .date ? "YYYY-MM-DD" : type == .time ? "HH:MM:SS" : layout(type)
             return expected + "; numbers are ambiguous here, write \"\(write)\""
@@ -94,8 +95,10 @@ struct FaultMessage {
     }
 
     private func layout(_ type: DataType) -> String {
-        type == .timestamptz ? "YYYY-MM-DDTHH:MM:SSZ" : "YYYY-MM-DDTHH:MM:SS"
+        type.microseconds == .timestamptz ? "YYYY-MM-DDTHH:MM:SSZ" : "YYYY-MM-DDTHH:MM:SS"
     }
+
+    private func digits(_ type: DataType) -> String { type.isNanoseconds ? "nine" : "six" }
 
     /// The byte at fault.
     private var found: String {

@@ -16,7 +16,8 @@ import Columnar
 /// relies on. An instance may move between threads but is used by one at a time; it remembers the shape of what it
 /// has seen, which affects speed only.
 ///
-/// How types are written (null or absence is null, and refused where the field is required):
+/// How types are written. Null is null, and refused where the field is required; absence is the column's default, and
+/// null where it has none:
 ///
 /// | column | JSON |
 /// |---|---|
@@ -27,12 +28,15 @@ import Columnar
 /// | date, time | `"YYYY-MM-DD"`, `"HH:MM:SS[.ffffff]"` |
 /// | timestamp | `"YYYY-MM-DDTHH:MM:SS[.ffffff]"`, or a space for the T; no offset |
 /// | timestamptz | the same with `Z`, `±HH:MM`, `±HHMM` or `±HH` |
-/// | both, given an epoch unit | also a number of seconds, milliseconds or microseconds |
+/// | timestamp_ns, timestamptz_ns | the same with up to nine fraction digits |
+/// | all four, given an epoch unit | also a number of seconds, milliseconds, microseconds or nanoseconds |
 /// | string | a string |
 /// | uuid | `"8-4-4-4-12"` hexadecimal digits |
 /// | binary, fixed | padded base64 of the standard alphabet |
 /// | struct, map | an object; the keys of a map are written like strings or numbers of their type |
 /// | list | an array |
+/// | variant | any value; see `RecordParser+Variant.swift` |
+/// | unknown | `null` |
 public final class RecordDecoder: @unchecked Sendable {
     public let schema: Schema
     public let options: DecoderOptions
@@ -42,9 +46,7 @@ public final class RecordDecoder: @unchecked Sendable {
     private var scratch = Buffer<UInt8>(capacity: 256)
     private var bytesPerRow = 0
 
-    /// Throws `.unsupported` (`unsupported_type`) for a column of a type that only format version 3 has.
-    public init(schema: Schema, options: DecoderOptions = DecoderOptions()) throws(FirnError) {
-        try Self.checkTypes(schema)
+    public init(schema: Schema, options: DecoderOptions = DecoderOptions()) {
         self.schema = schema
         self.options = options
         tree = DecodeTree(schema, epochUnits: options.epochUnits)
@@ -52,15 +54,6 @@ public final class RecordDecoder: @unchecked Sendable {
         state.initialize(to: RecordParser.State(scratch: ByteSink(scratch, capacity: 256)))
         state.pointee.ignoreUnknown = options.unknownColumns == .ignore
         touched = .allocate(capacity: schema.fields.count + 1)
-    }
-
-    static func checkTypes(_ schema: Schema) throws(FirnError) {
-        if let field = schema.allFields.first(where: { $0.field.type.formatVersionMin > 2 }) {
-            throw FirnError(
-                .unsupported, "unsupported_type",
-                "records cannot be read into the \(field.field.type) column \(field.path)",
-                context: ["column": field.path])
-        }
     }
 
     static func bodyTooLarge(_ bytes: Int) -> FirnError {

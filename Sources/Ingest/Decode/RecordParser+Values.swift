@@ -77,9 +77,11 @@ extension RecordParser {
             guard !own.pointee.required else { throw Fault(.null, p, node: own.pointee.index) }
             tree.putNull(own.pointee.index)
             return p + 4
+        case (_, .variant): return try variant(own, p, depth: depth)
         case (Byte.openBrace, .map): return try map(own, p, depth: depth)
         case (Byte.quote, .date), (Byte.quote, .time), (Byte.quote, .timestamp), (Byte.quote, .timestamptz),
-            (Byte.quote, .uuid), (Byte.quote, .fixed), (Byte.quote, .binary), (Byte.quote, .decimal),
+            (Byte.quote, .timestampNs), (Byte.quote, .timestamptzNs), (Byte.quote, .uuid), (Byte.quote, .fixed),
+            (Byte.quote, .binary), (Byte.quote, .decimal),
             (Byte.quote, .float), (Byte.quote, .double):
             return try textValue(own, p)
         case (Byte.minus, _), (Byte.zero...Byte.nine, _):
@@ -147,22 +149,23 @@ extension RecordParser {
             case .fraction: throw Fault(.scale, token.start, node: index)
             case .range: throw Fault(.range, token.start, node: index)
             }
-        case .timestamp, .timestamptz: own.pointee.put(try epoch(token, own), tree)
+        case .timestamp, .timestamptz, .timestampNs, .timestamptzNs: own.pointee.put(try epoch(token, own), tree)
         case .date, .time: throw Fault(.numericTime, token.start, node: index)
         default: throw Fault(.kind, token.start, node: index)
         }
     }
 
-    /// Microseconds from a number in the unit that the column's property names, exactly.
+    /// Microseconds, or nanoseconds, from a number in the unit that the column's property names, exactly.
     private func epoch(_ token: NumberToken, _ own: UnsafeMutablePointer<DecodeNode>) throws(Fault) -> Int64 {
         let index = own.pointee.index
         guard own.pointee.epochScale >= 0 else { throw Fault(.numericTime, token.start, node: index) }
         switch NumberText.exact(token, precision: 19, scale: Int(own.pointee.epochScale)) {
         case .value(let value):
-            guard let micros = Int64(exactly: value), EpochUnit.microsecondsRange.contains(micros) else {
+            let isNanos = own.pointee.kind == .timestampNs || own.pointee.kind == .timestamptzNs
+            guard let instant = Int64(exactly: value), isNanos || EpochUnit.microsecondsRange.contains(instant) else {
                 throw Fault(.range, token.start, node: index)
             }
-            return micros
+            return instant
         case .fraction: throw Fault(.epochPrecision, token.start, node: index)
         case .range: throw Fault(.range, token.start, node: index)
         }
@@ -212,7 +215,14 @@ extension RecordParser {
                 throw Fault(parsed.problem.reason(otherwise: .timestamp), p, node: index)
             }
             own.pointee.put(parsed.micros, tree)
+        case .timestampNs, .timestamptzNs:
+            let parsed = TimeText.nanoseconds(start, zoned: own.pointee.kind == .timestamptzNs, state)
+            guard parsed.problem == .none, parsed.end == end else {
+                throw Fault(parsed.problem.reason(otherwise: .timestamp), p, node: index)
+            }
+            own.pointee.put(parsed.value, tree)
         case .uuid, .fixed, .binary: try convertBytes(text, own, at: p)
+        case .unknown: throw Fault(.kind, p, node: index)
         default: throw Fault(.mapKey, p, node: index)
         }
     }

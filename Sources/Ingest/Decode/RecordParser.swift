@@ -138,19 +138,30 @@ struct RecordParser {
         return end
     }
 
-    /// Nulls for the fields that the object did not mention.
+    /// Defaults, or nulls, for the fields that the object did not mention.
     @inline(never) private func fillMissing(_ index: Int32, _ row: Int, _ start: Cursor) throws(Fault) {
         let parent = node(index)
         let children = parent.pointee.firstChild..<parent.pointee.firstChild + parent.pointee.childCount
         if parent.pointee.hasRequired {
-            for child in children where node(child).pointee.required && node(child).pointee.rows == row {
+            for child in children
+            where node(child).pointee.required && node(child).pointee.rows == row
+                && node(child).pointee.defaultBytes == 0
+            {
                 throw Fault(.missing, start, node: child)
             }
         }
         for child in children where node(child).pointee.rows == row {
             if index == 0 { touch(child) }
-            tree.putNull(child)
+            try putMissing(child, start)
         }
+    }
+
+    /// A row of a field that its record leaves out.
+    func putMissing(_ child: Int32, _ p: Cursor) throws(Fault) {
+        let bytes = node(child).pointee.defaultBytes
+        guard bytes > 0 else { return tree.putNull(child) }
+        try spend(bytes, p)
+        tree.putDefault(child)
     }
 
     // MARK: - Lists and maps

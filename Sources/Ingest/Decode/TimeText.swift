@@ -13,7 +13,7 @@ enum TimeText {
         case shape
         /// In the layout, but no such day or time: 2023-02-29, 24:00:00, year 0000.
         case range
-        /// More than six fraction digits, not all of them zero.
+        /// More than six fraction digits (nine, for nanoseconds), not all of them zero beyond.
         case precision
         case offsetMissing, offsetPresent
 
@@ -74,6 +74,13 @@ enum TimeText {
 
     /// The time of day at `p`, as microseconds from midnight.
     @inline(__always) static func time(_ p: Cursor) -> Parsed {
+        var parsed = clock(p)
+        if parsed.problem == .none, p[8] == Byte.dot { addFraction(&parsed) }
+        return parsed
+    }
+
+    /// The same without its fraction.
+    @inline(__always) private static func clock(_ p: Cursor) -> Parsed {
         let t = firn_load64(p) ^ 0x3030_3a30_303a_3030  // 00:00:00
         guard (t &+ 0x7676_7f76_767f_7676 | t) & 0x8080_8080_8080_8080 == 0 else {
             return Parsed(end: p, problem: .shape)
@@ -83,9 +90,7 @@ enum TimeText {
         let second = digit(t, 6) &* 10 &+ digit(t, 7)
         guard hour < 24, minute < 60, second < 60 else { return Parsed(end: p, problem: .range) }
         let seconds = (hour &* 60 &+ minute) &* 60 &+ second
-        var parsed = Parsed(micros: Int64(truncatingIfNeeded: seconds) &* 1_000_000, end: p + 8)
-        if p[8] == Byte.dot { addFraction(&parsed) }
-        return parsed
+        return Parsed(micros: Int64(truncatingIfNeeded: seconds) &* 1_000_000, end: p + 8)
     }
 
     @inline(__always) private static func addFraction(_ parsed: inout Parsed) {
@@ -118,13 +123,59 @@ enum TimeText {
         var parsed = time(p + 11)
         guard parsed.problem == .none else { return parsed }
         parsed.micros &+= Int64(truncatingIfNeeded: days) &* CivilTime.microsPerDay
+        applyZone(&parsed, zoned: zoned)
+        return parsed
+    }
+
+    /// The timestamp at `p` with up to nine fraction digits, as nanoseconds from 1970-01-01T00:00:00, normalised to
+    /// UTC when `zoned`. They fit from 1677-09-21 to 2262-04-11.
+    @inline(never)
+    static func nanoseconds(
+        _ p: Cursor, zoned: Bool, _ state: UnsafeMutablePointer<RecordParser.State>
+    ) -> (value: Int64, end: Cursor, problem: Problem) {
+        var days = 0
+        let problem = date(p, &days, state)
+        guard problem == .none else { return (0, p, problem) }
+        guard p[10] | 0x20 == UInt8(ascii: "t") || p[10] == Byte.space else { return (0, p, .shape) }
+        var parsed = clock(p + 11)
+        guard parsed.problem == .none else { return (0, p, parsed.problem) }
+        var fraction: Int64 = 0
+        if parsed.end.pointee == Byte.dot { fraction = fractionNanos(&parsed) }
+        parsed.micros &+= Int64(truncatingIfNeeded: days) &* CivilTime.microsPerDay
+        if parsed.problem == .none { applyZone(&parsed, zoned: zoned) }
+        let nanos = Int128(parsed.micros) * 1000 + Int128(fraction)
+        guard parsed.problem == .none, let value = Int64(exactly: nanos) else {
+            return (0, parsed.end, parsed.problem == .none ? .range : parsed.problem)
+        }
+        return (value, parsed.end, .none)
+    }
+
+    /// The fraction of a second, whose point is at the end of `parsed`.
+    private static func fractionNanos(_ parsed: inout Parsed) -> Int64 {
+        let first = parsed.end + 1
+        var p = first
+        var value: Int64 = 0
+        while Byte.isDigit(p.pointee) {
+            if p - first < 9 {
+                value = value * 10 + Int64(p.pointee - Byte.zero)
+            } else if p.pointee != Byte.zero {
+                parsed.problem = .precision
+            }
+            p += 1
+        }
+        if p == first { parsed.problem = .shape }
+        parsed.end = p
+        return value * Int64(bitPattern: firn_pow10_u64(max(0, 9 - (p - first))))
+    }
+
+    /// Takes the offset behind a time.
+    @inline(__always) private static func applyZone(_ parsed: inout Parsed, zoned: Bool) {
         let mark = parsed.end.pointee
         if zoned, mark | 0x20 == UInt8(ascii: "z") {
             parsed.end += 1
         } else if zoned || mark | 0x20 == UInt8(ascii: "z") || mark == Byte.plus || mark == Byte.minus {
             applyOffset(&parsed, zoned: zoned)
         }
-        return parsed
     }
 
     @inline(never) private static func applyOffset(_ parsed: inout Parsed, zoned: Bool) {

@@ -38,6 +38,8 @@ final class EvolutionNeeds {
         let path: ColumnPath
         let type: DataType
         let required: Bool
+        /// A record may leave it out: it is optional, or has a default.
+        let mayBeAbsent: Bool
         /// Not so for what identifies rows, nor in keys of maps.
         let mayBeOptional: Bool
         /// False in keys of maps, which cannot change at all.
@@ -72,6 +74,7 @@ final class EvolutionNeeds {
         nodes.append(
             Node(
                 path: path, type: field.type, required: field.required,
+                mayBeAbsent: !field.required || field.writeDefault != nil,
                 mayBeOptional: index > 0 && !isKey && !identifying.contains(field.id), mayChange: !isKey))
         switch field.type {
         case .structure(let type):

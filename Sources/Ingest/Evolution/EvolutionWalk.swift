@@ -103,7 +103,7 @@ struct EvolutionWalk {
                 p = scan.space(p + 1)
             }
         }
-        for child in known.nodes[node].children where known.nodes[child].required && !present.contains(child) {
+        for child in known.nodes[node].children where !known.nodes[child].mayBeAbsent && !present.contains(child) {
             try makeOptional(child, start)
         }
         return p + 1

@@ -31,7 +31,7 @@ final class DecoderCache: Sendable {
         if let idle {
             decoder = idle
         } else {
-            decoder = try recordDecoder(schema: schema, settings: settings, options: options)
+            decoder = recordDecoder(schema: schema, settings: settings, options: options)
         }
         let decoded = try decoder.decode(body, format: format)
         state.withLock { state in

@@ -22,12 +22,12 @@ extension BloomFilter {
 
     /// The literal in the unit of the file's column.
     private static func integer(_ value: Value, in leaf: SchemaLeaf) -> Int128? {
+        // A timestamp column that was a date when the file was written: the filter is over days.
+        if leaf.dataType == .date, case .date = value {} else if leaf.dataType == .date { return nil }
         switch value {
         case .int(let v): return leaf.decimal == nil ? Int128(v) : nil
         case .long(let v): return leaf.decimal == nil ? Int128(v) : nil
         case .date(let v): return Int128(v)
-        // The column was a date when the file was written, and the filter is over days.
-        case .time, .timestamp, .timestamptz, .timestampNs, .timestamptzNs where leaf.dataType == .date: return nil
         case .time(let v), .timestamp(let v), .timestamptz(let v):
             switch leaf.timeUnit {
             case .micros: return Int128(v)

@@ -47,7 +47,8 @@ struct CSVPayload {
                 if let value = CSVText.boolean(field.bytes) {
                     return out.append(contentsOf: (value ? "true" : "false").utf8)
                 }
-            case .int, .long, .decimal, .float, .double, .timestamp, .timestamptz, .structure, .list, .map:
+            case .int, .long, .decimal, .float, .double, .timestamp, .timestamptz, .timestampNs, .timestamptzNs,
+                .structure, .list, .map, .variant:
                 // Line ends between its tokens become spaces: the payload is one line.
                 if JSONScan.validate(content) == nil {
                     return out.append(contentsOf: content.lazy.map { max($0, Byte.space) })

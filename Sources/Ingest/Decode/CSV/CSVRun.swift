@@ -64,7 +64,9 @@ struct CSVRun {
             places.append(byName.removeValue(forKey: name) ?? -1)
         }
         absent = byName.values.sorted()
-        if let column = absent.first(where: { parser.node($0).pointee.required }) {
+        if let column = absent.first(where: {
+            parser.node($0).pointee.required && parser.node($0).pointee.defaultBytes == 0
+        }) {
             throw .missingSourceColumn(paths[Int(column)])
         }
         line += names.reduce(1) { $0 + $1.count { $0 == Byte.newline } }
@@ -167,7 +169,9 @@ struct CSVRun {
             record.fault = Fault(.recordSize, begin)
             return
         }
-        for child in absent { parser.tree.putNull(child) }
+        do throws(Fault) {
+            for child in absent { try parser.putMissing(child, begin) }
+        } catch { record.fault = error }
     }
 
     private func tooLarge() -> FirnError { .batchTooLarge(options.batchBytesMax).adding(["line": String(line)]) }
@@ -210,6 +214,11 @@ struct CSVRun {
         guard !node.pointee.kind.isPrimitive else {
             return try CSVText.convert(UnsafeBufferPointer(start: start, count: used), node, parser, at: start)
         }
+        if node.pointee.kind == .variant, JSONScan.validate(scratch.array) != nil {
+            let text = UnsafeBufferPointer(start: start, count: used)
+            guard UTF8Check.firstBad(text) == nil else { throw Fault(.encoding, start, node: node.pointee.index) }
+            return try parser.putVariant(.string(Array(text)), node, start)
+        }
         let end = try parser.scan.space(parser.value(node, parser.scan.space(start), depth: 0))
         guard end == start + used else { throw Fault(.trailing, end) }
     }
@@ -237,7 +246,7 @@ struct CSVRun {
 }
 
 extension DecodeNode.Kind {
-    var isPrimitive: Bool { self != .structure && self != .list && self != .map }
+    var isPrimitive: Bool { self != .structure && self != .list && self != .map && self != .variant }
 }
 
 extension FirnError {

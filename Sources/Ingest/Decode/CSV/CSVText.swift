@@ -80,7 +80,7 @@ enum CSVText {
             } else {
                 node.pointee.put(value, parser.tree)
             }
-        case .timestamp, .timestamptz:
+        case .timestamp, .timestamptz, .timestampNs, .timestamptzNs:
             let start = text.baseAddress!
             if node.pointee.epochScale >= 0, let token = try? NumberText.scan(start), token.end == start + text.count {
                 do throws(Fault) { return try parser.convert(token, node) } catch {

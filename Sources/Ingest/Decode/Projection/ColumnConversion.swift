@@ -10,16 +10,20 @@ import Columnar
 /// | decimal | int, long, decimal of any scale, where the value is exact and fits |
 /// | time | time of a day of 24 hours |
 /// | timestamp, timestamptz | the same in nanoseconds, where the value is whole microseconds |
-/// | either, with an epoch unit | int, long |
+/// | timestamp_ns, timestamptz_ns | the same in microseconds, from 1677-09-21 to 2262-04-11 |
+/// | all of these, with an epoch unit | int, long |
 /// | string | binary that is UTF-8 |
 /// | binary | fixed, uuid |
 /// | fixed, uuid | binary and fixed of that length; uuid also its text |
+/// | variant | every type; structs and maps with text keys as objects |
+/// | unknown | every type, where the value is null |
 enum ColumnConversion: Sendable {
     case text
     case integer, floating, decimal
     case time, timestamp
-    /// × this makes microseconds.
-    case epoch(Int64)
+    /// × this makes the column's unit. Microseconds must be of the years 1 to 9999.
+    case epoch(Int64, isNanos: Bool)
+    case variant, unknown
     case binary, fixed, parsedUUID
 
     /// True for types that can hold in memory what is no value of theirs.
@@ -41,9 +45,12 @@ enum ColumnConversion: Sendable {
             self = .floating
         case (.int, .decimal), (.long, .decimal), (.decimal, .decimal): self = .decimal
         case (.timestampNs, .timestamp), (.timestamptzNs, .timestamptz): self = .timestamp
-        case (.int, .timestamp), (.int, .timestamptz), (.long, .timestamp), (.long, .timestamptz):
-            guard let epoch else { return nil }
-            self = .epoch([6: 1_000_000, 3: 1000, 0: 1][epoch.fractionDigits]!)
+        case (.timestamp, .timestampNs), (.timestamptz, .timestamptzNs): self = .epoch(1000, isNanos: true)
+        case (.int, _) where to.isTimestamp, (.long, _) where to.isTimestamp:
+            guard let digits = epoch?.fractionDigits(to) else { return nil }
+            self = .epoch((0..<digits).reduce(1) { scale, _ in scale * 10 }, isNanos: to.isNanoseconds)
+        case (_, .variant): self = .variant
+        case (_, .unknown): self = .unknown
         case (.fixed, .binary), (.uuid, .binary): self = .binary
         case (.binary, .fixed), (.fixed, .fixed), (.uuid, .fixed), (.binary, .uuid), (.fixed, .uuid): self = .fixed
         case (.string, .uuid): self = .parsedUUID
@@ -55,14 +62,14 @@ enum ColumnConversion: Sendable {
 /// Why a value does not fit its column.
 enum Misfit: UInt8 {
     case none
-    case null, range, inexact, fraction, scale, precision, encoding, length, uuid, duplicateKey
+    case null, kind, range, inexact, fraction, scale, precision, encoding, length, uuid, duplicateKey
 
     var code: String {
         switch self {
         case .none, .null: RejectionCode.missingRequired
         case .range: RejectionCode.outOfRange
         case .inexact: RejectionCode.inexact
-        case .fraction: RejectionCode.wrongType
+        case .fraction, .kind: RejectionCode.wrongType
         case .scale: RejectionCode.decimalScale
         case .precision: RejectionCode.invalidTimestamp
         case .encoding: RejectionCode.invalidUTF8
@@ -77,6 +84,7 @@ enum Misfit: UInt8 {
         let expected = "'\(plan.path)' is \(TypeName.text(plan.type)); got \(value)"
         return switch self {
         case .none, .null: "required column '\(plan.path)' is null"
+        case .kind: expected
         case .range: expected + ", which is out of range"
         case .inexact: expected + ", which it can only hold rounded"
         case .fraction: expected + ", which is not a whole number"

@@ -8,13 +8,14 @@ struct ColumnConverter {
 
     /// The column of `plan` in `rows` rows; `source` is nil where the body has none.
     func column(_ plan: ColumnPlan, _ source: Column?, rows: Int, _ scope: ProjectionScope) -> Column {
+        if case .constant(let value) = plan.step { return Self.constant(value, plan.type, rows: rows) }
         guard let source, !plan.step.isNulls else {
             if plan.required { noteNulls(plan, nil, rows: rows, scope) }
             return Self.nulls(plan.type, rows: rows)
         }
         if plan.required, source.nullCount > 0 { noteNulls(plan, source, rows: rows, scope) }
         switch plan.step {
-        case .nulls, .same: return source
+        case .nulls, .constant, .same: return source
         case .convert(let conversion): return convert(conversion, plan, source, scope)
         case .structure(let members):
             guard case .structure(let children) = source.storage else { mismatch(plan) }
@@ -48,6 +49,12 @@ struct ColumnConverter {
             storage: storage)
     }
 
+    private static func constant(_ value: Value, _ type: DataType, rows: Int) -> Column {
+        let builder = ColumnBuilder(type, rowCapacity: rows)
+        for _ in 0..<rows { builder.append(value) }
+        return builder.finish()
+    }
+
     static func nulls(_ type: DataType, rows: Int) -> Column {
         let builder = ColumnBuilder(type, rowCapacity: rows)
         for _ in 0..<rows { builder.appendNull() }
@@ -77,7 +84,11 @@ struct ColumnConverter {
         case .decimal: storage = decimals(source, plan.type, &found)
         case .time: storage = times(source, &found)
         case .timestamp: storage = timestamps(source, &found)
-        case .epoch(let scale): storage = epochs(source, scale, &found)
+        case .epoch(let scale, let isNanos): storage = epochs(source, scale, isNanos, &found)
+        case .variant: storage = variants(source, &found)
+        case .unknown:
+            for row in 0..<source.rowCount where !source.isNull(row) { found.append((row, .kind)) }
+            storage = .boolean(Buffer(repeating: 0, count: source.rowCount))
         case .binary, .fixed, .parsedUUID: storage = ByteConversion(source, plan.type).storage(&found)
         }
         faults.note(plan, source, scope, found)
@@ -242,15 +253,32 @@ struct ColumnConverter {
     }
 
     private func epochs(
-        _ source: Column, _ scale: Int64, _ found: inout [(row: Int, misfit: Misfit)]
+        _ source: Column, _ scale: Int64, _ isNanos: Bool, _ found: inout [(row: Int, misfit: Misfit)]
     ) -> Column.Storage {
         let value: (Int, inout Misfit) -> Int64 = whole(source)
         return .int64(
             map(source, &found) { row, misfit in
-                let (micros, overflow) = value(row, &misfit).multipliedReportingOverflow(by: scale)
-                if overflow || !EpochUnit.microsecondsRange.contains(micros) { misfit = .range }
-                return overflow ? 0 : micros
+                let (instant, overflow) = value(row, &misfit).multipliedReportingOverflow(by: scale)
+                if overflow || !isNanos && !EpochUnit.microsecondsRange.contains(instant) { misfit = .range }
+                return overflow ? 0 : instant
             })
+    }
+
+    private func variants(_ source: Column, _ found: inout [(row: Int, misfit: Misfit)]) -> Column.Storage {
+        let builder = ColumnBuilder(.variant, rowCapacity: source.rowCount)
+        for row in 0..<source.rowCount {
+            if source.isNull(row) {
+                builder.appendNull()
+                continue
+            }
+            do throws(FirnError) {
+                builder.append(try VariantItem(source, row: row).encoded())
+            } catch {
+                found.append((row, .encoding))
+                builder.append(VariantItem.Encoded.null)
+            }
+        }
+        return builder.finish().storage
     }
 }
 

@@ -6,6 +6,8 @@ final class ColumnPlan: Sendable {
     enum Step: Sendable {
         /// The body has nothing: all null.
         case nulls
+        /// The body has nothing: the column's default.
+        case constant(Value)
         /// The values as they are.
         case same
         case convert(ColumnConversion)
@@ -34,19 +36,25 @@ final class ColumnPlan: Sendable {
 
     /// Bytes that a row takes at least, null or not.
     var rowBytes: Int {
+        if case .constant(let value) = step { return value.singleValueJSON(as: type).serialize().count + 17 }
         switch type {
-        case .boolean: 2
-        case .int, .date, .float, .string, .binary, .list, .map: 5
-        case .decimal, .uuid: 17
-        case .fixed(let width): width + 1
+        case .boolean, .unknown: return 2
+        case .int, .date, .float, .string, .binary, .list, .map: return 5
+        case .decimal, .uuid: return 17
+        case .fixed(let width): return width + 1
+        case .variant: return 16
         case .structure(let type):
-            if case .structure(let members) = step {
-                members.reduce(1) { $0 + $1.plan.rowBytes }
-            } else {
-                type.fields.reduce(1) { $0 + ColumnPlan.nulls($1, path).rowBytes }
-            }
-        default: 9
+            if case .structure(let members) = step { return members.reduce(1) { $0 + $1.plan.rowBytes } }
+            return type.fields.reduce(1) { $0 + ColumnPlan.nulls($1, path).rowBytes }
+        default: return 9
         }
+    }
+
+    /// A column that the body lacks.
+    static func missing(_ field: Field, _ path: String) -> ColumnPlan {
+        guard let value = field.writeDefault else { return nulls(field, path) }
+        return ColumnPlan(
+            path: path, type: field.type, required: field.required, step: .constant(field.filled(value)))
     }
 
     static func nulls(_ field: Field, _ path: String) -> ColumnPlan {
@@ -93,7 +101,12 @@ private struct Planner {
         for (index, target) in targets.enumerated() {
             let path = prefix.isEmpty ? target.name : prefix + "." + target.name
             let source = matches[index].map { sources[$0] }
-            guard let source, !nullFieldIds.contains(source.id) else {
+            guard let source else {
+                guard !target.required || target.writeDefault != nil else { throw .missingSourceColumn(path) }
+                members.append(.init(source: nil, plan: .missing(target, path)))
+                continue
+            }
+            guard !nullFieldIds.contains(source.id) else {
                 guard !target.required else { throw .missingSourceColumn(path) }
                 members.append(.init(source: nil, plan: .nulls(target, path)))
                 continue
@@ -136,6 +149,7 @@ private struct Planner {
     private func plan(_ source: Field, _ target: Field, _ path: String) throws(FirnError) -> ColumnPlan {
         let step: ColumnPlan.Step
         switch (source.type, target.type) {
+        case (.variant, .variant): step = .same
         case (.structure(let from), .structure(let to)):
             step = .structure(try members(from.fields, to.fields, prefix: path))
         case (.list(let from), .list(let to)):
@@ -174,5 +188,17 @@ private struct Planner {
         default: message += ", and the one does not convert into the other"
         }
         return FirnError(.invalidInput, RejectionCode.wrongType, message + ".", context: ["column": path])
+    }
+}
+
+extension Field {
+    /// A default with those of the fields of its structs.
+    fileprivate func filled(_ value: Value) -> Value {
+        guard case .structure(let type) = type, case .structure(let values) = value else { return value }
+        return .structure(
+            type.fields.enumerated().map { index, field in
+                let own = index < values.count ? values[index] : field.writeDefault ?? .null
+                return field.filled(own)
+            })
     }
 }
