@@ -23,7 +23,10 @@ public struct WarehouseSource: SnapshotSource {
             if let changes = reference.changes {
                 return try Self.changes(changes, of: metadata, reference, store, statistics)
             }
-            guard let snapshot else { return MemoryRelation(schema: schema, batches: []) }
+            guard let snapshot else {
+                return MemoryRelation(
+                    schema: schema, hiddenFields: Iceberg.MetadataColumn.allCases.map(\.field), batches: [])
+            }
             return IcebergRelation(
                 metadata: metadata, snapshot: snapshot, schema: schema, store: store, statistics: statistics)
         }

@@ -30,18 +30,12 @@ public enum ScanPlanner {
     ///   - statistics: fill counts and bounds of all columns in the tasks.
     ///   - dataManifests: paths of the only manifests whose data files are wanted; nil for all.
     ///
-    /// Throws `.unsupported` with code `default_values` for a version 3 schema whose columns have defaults;
-    /// `.corrupted` for damaged manifests, and for delete files that no spec allows (`bad_delete_file`,
+    /// Throws `.corrupted` for damaged manifests, and for delete files that no spec allows (`bad_delete_file`,
     /// `duplicate_deletion_vector`).
     public static func plan(
         metadata: TableMetadata, snapshot: Snapshot, filter: Expression = .alwaysTrue, statistics: Bool = false,
         dataManifests: Set<String>? = nil, store: any ObjectStore
     ) throws -> ScanPlan {
-        guard !metadata.hasDefaults(schemaId: snapshot.schemaId ?? metadata.currentSchemaId),
-            !metadata.hasDefaults(schemaId: metadata.currentSchemaId)
-        else {
-            throw FirnError(.unsupported, "default_values", "columns with default values cannot be read yet")
-        }
         let predicate = filter.withoutNegation { id in
             metadata.columnType(id: id).map { $0 == .float || $0 == .double } ?? true
         }

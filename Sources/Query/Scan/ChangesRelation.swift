@@ -94,7 +94,7 @@ final class ChangesRelation: Relation {
             stored = Schema(
                 schemaId: projection.schemaId,
                 fields: projection.fields.filter { field in !changeFields.contains { $0.id == field.id } }
-                    + [MetadataColumn.position.field])
+                    + [Iceberg.MetadataColumn.position.field])
             loader = DeleteLoader(store: relation.store, nameMapping: relation.metadata.nameMapping)
         }
 
@@ -120,7 +120,7 @@ final class ChangesRelation: Relation {
 
         private func livePositions(_ task: FileScanTask) throws -> RowPositions {
             var positions = RowPositions()
-            let reader = try reader(task, Schema(fields: [MetadataColumn.position.field]), .alwaysTrue)
+            let reader = try reader(task, Schema(fields: [Iceberg.MetadataColumn.position.field]), .alwaysTrue)
             while let batch = try reader.next() {
                 for position in Self.positions(batch) { positions.insert(position) }
             }

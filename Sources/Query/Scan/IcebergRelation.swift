@@ -6,7 +6,7 @@ import Storage
 /// An Iceberg table at one snapshot. Where its rows are, and which, is offered in hidden columns.
 final class IcebergRelation: Relation {
     let schema: Schema
-    let hiddenFields = MetadataColumn.allCases.map(\.field)
+    let hiddenFields = Iceberg.MetadataColumn.allCases.map(\.field)
     private let metadata: TableMetadata
     private let snapshot: Snapshot
     private let store: any ObjectStore
