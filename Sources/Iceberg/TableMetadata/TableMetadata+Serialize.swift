@@ -86,17 +86,4 @@ extension TableMetadata {
     private var unreadableSchemas: [JSONValue] {
         schemaJSON.filter { schema(id: $0.key) == nil }.sorted { $0.key < $1.key }.map(\.value)
     }
-
-    /// True when a column of the schema has a default value (version 3), which Firn cannot apply.
-    func hasDefaults(schemaId: Int) -> Bool {
-        func search(_ json: JSONValue) -> Bool {
-            switch json {
-            case .array(let items): items.contains(where: search)
-            case .object(let members):
-                members.contains { $0.key == "initial-default" && !$0.value.isNull || search($0.value) }
-            default: false
-            }
-        }
-        return schemaJSON[schemaId].map(search) ?? false
-    }
 }
