@@ -32,7 +32,7 @@ public final class DataFileReader {
     ///
     /// - Parameters:
     ///   - schema: the columns wanted, by field id, with the types wanted; `MetadataColumn`s among them.
-    ///   - filter: over field ids of the table, and of metadata columns.
+    ///   - filter: over field ids of `schema`, of the file, and of metadata columns; another column counts as null.
     ///   - loader: what the readers of a scan share; nil for one of its own.
     ///
     /// Throws `.unsupported` for a format other than Parquet (`file_format`) and for a file without field ids in a

@@ -282,8 +282,9 @@ import Testing
                 ],
             ])
         // The default is a value for filters too, where the struct is there.
-        #expect(try fixture.ids(filter: .compare(fieldId: 50, .equal, .long(50))) == [1])
-        #expect(try fixture.ids(filter: .isNull(fieldId: 50)) == [2])
-        #expect(try fixture.ids(filter: .compare(fieldId: 61, .equal, .int(3))) == [1, 2])
+        func ids(_ filter: Predicate) throws -> [Value] { try fixture.rows(filter: filter).map { $0[0] } }
+        #expect(try ids(.compare(fieldId: 50, .equal, .long(50))) == [.long(1)])
+        #expect(try ids(.isNull(fieldId: 50)) == [.long(2)])
+        #expect(try ids(.compare(fieldId: 61, .equal, .int(3))) == [.long(1), .long(2)])
     }
 }

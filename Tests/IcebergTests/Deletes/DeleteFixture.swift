@@ -10,7 +10,7 @@ final class DeleteFixture {
     let store = MemoryStore()
     var metadata: TableMetadata
     private(set) var data: [FileScanTask] = []
-    private(set) var index: DeleteIndex
+    var index: DeleteIndex
     private var counter = 0
 
     init(
