@@ -55,7 +55,7 @@ public final class DataFileReader {
         let folded = try filter.folding { id in wanted.constants[id].map { ($0.value, $0.type) } }
         var parts: (pushed: [Expression], rest: [Expression]) = ([], [])
         for part in folded.conjuncts {
-            let isPushed = part.fieldIds.isDisjoint(with: wanted.computedIds)
+            let isPushed = part.fieldIds.allSatisfy { MetadataColumn(fieldId: $0) == nil }
             if isPushed { parts.pushed.append(part) } else { parts.rest.append(part) }
         }
         self.filter = .all(parts.pushed)
@@ -137,7 +137,6 @@ public final class DataFileReader {
             rows = rows.map { rows in left.map { rows[Int($0)] } } ?? left
         }
         let source = restLayout ?? layout
-        batch = source.filling(batch)
         if let left = deletes?.left(source.compared(batch), first: first, rows: rows) { keep(left) }
         var result = source.complete(batch) { row in first + Int64(rows.map { Int($0[row]) } ?? row) }
         guard restLayout != nil else { return (result, rows) }

@@ -3,9 +3,9 @@ import Columnar
 
 /// Where each column of the wanted schema comes from, for one data file.
 ///
-/// A column that the file lacks has the value of its identity partition field, else its initial default, else null; one
-/// inside a struct, list or map its initial default, else null. Metadata columns come from the file's entry and the place of a row; stored row ids and sequence numbers, which rewritten files have, win where
-/// they are not null.
+/// A column that the file lacks has the value of its identity partition field, else, as the Parquet reader sees to, its
+/// initial default, else null. Metadata columns come from the file's entry and the place of a row; stored row ids and
+/// sequence numbers, which rewritten files have, win where they are not null.
 ///
 /// Spec: https://iceberg.apache.org/spec/#column-projection, https://iceberg.apache.org/spec/#row-lineage
 struct RowLayout {
@@ -28,11 +28,6 @@ struct RowLayout {
     private var sources: [Source] = []
     /// The columns that equality deletes compare: by place in `stored`, or constant.
     private var compared: [(field: Field, source: Source)] = []
-    /// Places in `stored` of columns that get defaults inside, with their wanted types.
-    private var filled: [(place: Int, type: DataType)] = []
-    private let defaults: NestedDefaults
-    /// Fields whose values only a completed batch has.
-    let computedIds: Set<Int>
     /// True when the rows read from the file are the wanted ones.
     private let isPlain: Bool
 
@@ -62,14 +57,7 @@ struct RowLayout {
                 constants[column.fieldId] = (value, column.field.type)
             }
         }
-        for field in schema.fields + comparedColumns
-        where constants[field.id] == nil && !fieldIds.contains(field.id) && field.initialDefault != nil {
-            constants[field.id] = (field.initialDefault!, field.type)
-        }
         self.constants = constants
-        defaults = NestedDefaults(fieldIds: fieldIds)
-        let metadataIds = MetadataColumn.allCases.map(\.fieldId)
-        computedIds = defaults.computedIds(schema.fields).union(metadataIds)
         var stored: [Field] = []
         for var field in schema.fields {
             let isStored = fieldIds.contains(field.id)
@@ -105,10 +93,6 @@ struct RowLayout {
         }
         isPlain =
             wantedCount == schema.fields.count && sources.allSatisfy { if case .stored = $0 { true } else { false } }
-        for (place, field) in stored.enumerated() where defaults.apply(to: field.type) {
-            filled.append((place, field.type))
-            stored[place].type = defaults.relaxed(field.type)
-        }
         self.stored = Schema(schemaId: schema.schemaId, fields: stored)
     }
 
@@ -133,17 +117,6 @@ struct RowLayout {
             return field.type == compared.type
         }
         return wanted.fields.allSatisfy { child in type.fields.contains { covers($0, child) } }
-    }
-
-    /// Rows read from the file, with defaults for what it lacks inside columns.
-    func filling(_ batch: RecordBatch) -> RecordBatch {
-        if filled.isEmpty { return batch }
-        var (schema, columns) = (batch.schema, batch.columns)
-        for (place, type) in filled {
-            columns[place] = defaults.fill(columns[place], type)
-            schema.fields[place].type = type
-        }
-        return RecordBatch(schema: schema, columns: columns, rowCount: batch.rowCount)
     }
 
     /// The columns that equality deletes compare, of rows read from the file.
