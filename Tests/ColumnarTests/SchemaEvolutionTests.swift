@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "{}", #"{"operations":[]}"#, #"{"operations":[{"op":"drop","column":"a"}]}"#,
+        "{}", #"{"operations":[]}"#, #"{"operations":[{"op":"truncate","column":"a"}]}"#,
         #"{"operations":[{"op":"add","column":"a"}]}"#, #"{"operations":[{"op":"add","type":"int"}]}"#,
         #"{"operations":[{"op":"add","column":"a","type":"int, b int"}]}"#,
         #"{"operations":[{"op":"add","column":"a","type":"int required"}]}"#,

@@ -19,7 +19,15 @@ public struct ColumnPath: Sendable, Hashable, CustomStringConvertible {
     public func appending(_ name: String) -> ColumnPath { ColumnPath(names + [name]) }
 }
 
-/// A change of a schema that every file written before stays readable under: an ordered list of operations.
+/// Where a column stands among its siblings. Siblings are named as they are called at that point of the change.
+public enum ColumnPosition: Sendable, Hashable {
+    case first
+    case after(String)
+    case before(String)
+}
+
+/// A change of a schema that every file written before stays readable under: an ordered list of operations, each
+/// working on what those before it made.
 ///
 /// Columns are named by path, not by id, so that a change planned on one schema can be applied to a later one. What is
 /// already true of the schema is skipped: several batches may plan the same change, and the first one wins.
@@ -27,13 +35,29 @@ public struct ColumnPath: Sendable, Hashable, CustomStringConvertible {
 /// Spec: https://iceberg.apache.org/spec/#schema-evolution
 public struct SchemaChange: Sendable, Hashable {
     public enum Operation: Sendable, Hashable {
-        /// An optional column at the end of the struct at `parent`; ids in `field` mean nothing. A parent that is a
-        /// list or map stands for its element or value.
-        case addColumn(parent: ColumnPath, field: Field)
-        /// int to long, float to double, or a decimal to one of more digits and the same scale.
+        /// A column in the struct at `parent`, at its end unless a position is given; ids in `field` mean nothing. A
+        /// parent that is a list or map stands for its element or value.
+        ///
+        /// The column is optional. Only one with an `initialDefault` may be required: rows of older files have that.
+        case addColumn(parent: ColumnPath, field: Field, position: ColumnPosition? = nil)
+        /// Takes a column away with all that is nested in it. Its data stays in older files and snapshots; its id is
+        /// spent.
+        case drop(ColumnPath)
+        case rename(ColumnPath, to: String)
+        case move(ColumnPath, ColumnPosition)
+        /// To a type that holds all its values: see `DataType.promotes(to:)`.
         case widen(ColumnPath, to: DataType)
         /// Lets a required field, list element or map value be null.
         case makeOptional(ColumnPath)
+        /// Forbids null from now on. Older rows may have it, and then cannot be read by every engine: refused unless
+        /// `allowIncompatible`.
+        case makeRequired(ColumnPath, allowIncompatible: Bool)
+        /// Sets a column's description; nil removes it.
+        case document(ColumnPath, String?)
+        /// Sets what new rows hold that leave the column out, in its single-value JSON form; null removes it.
+        case setDefault(ColumnPath, JSONValue)
+        /// Makes exactly these columns identify rows.
+        case identify([ColumnPath])
     }
 
     public private(set) var operations: [Operation]
@@ -52,13 +76,13 @@ public struct SchemaChange: Sendable, Hashable {
         return merged
     }
 
-    /// New columns are optional and have no ids yet.
+    /// New columns have no ids yet, and are optional where nothing else would fill older rows.
     private static func normalized(_ operation: Operation) -> Operation {
-        guard case .addColumn(let parent, var field) = operation else { return operation }
+        guard case .addColumn(let parent, var field, let position) = operation else { return operation }
         field.id = 0
-        field.required = false
+        field.required = field.required && field.initialDefault != nil
         field.type = field.type.withoutIds
-        return .addColumn(parent: parent, field: field)
+        return .addColumn(parent: parent, field: field, position: position)
     }
 }
 
@@ -71,43 +95,34 @@ extension SchemaChange.Operation: CustomStringConvertible {
     /// What it does, for people: `widen column n to long`.
     public var description: String {
         switch self {
-        case .addColumn(let parent, let field): "add column \(parent.appending(field.name)) \(field.type)"
+        case .addColumn(let parent, let field, let position):
+            "add column \(parent.appending(field.name)) \(field.type)"
+                + (field.initialDefault.map { " default \($0.singleValueJSON(as: field.type).text)" } ?? "")
+                + (position.map { " \($0)" } ?? "")
+        case .drop(let path): "drop column \(path)"
+        case .rename(let path, let name): "rename column \(path) to \(name)"
+        case .move(let path, let position): "move column \(path) \(position)"
         case .widen(let path, let type): "widen column \(path) to \(type)"
         case .makeOptional(let path): "make column \(path) optional"
+        case .makeRequired(let path, _): "make column \(path) required"
+        case .document(let path, let text):
+            text == nil ? "remove the description of column \(path)" : "describe column \(path)"
+        case .setDefault(let path, let value):
+            value.isNull ? "remove the default of column \(path)" : "set the default of column \(path) to \(value.text)"
+        case .identify(let paths):
+            paths.isEmpty
+                ? "let no column identify rows"
+                : "let \(paths.map(\.description).joined(separator: ", ")) identify rows"
         }
     }
 }
 
-extension DataType {
-    /// The same type with every id 0.
-    public var withoutIds: DataType {
+extension ColumnPosition: CustomStringConvertible {
+    public var description: String {
         switch self {
-        case .structure(let type):
-            .structure(
-                StructType(
-                    fields: type.fields.map {
-                        Field(id: 0, name: $0.name, required: $0.required, type: $0.type.withoutIds, doc: $0.doc)
-                    }))
-        case .list(let type):
-            .list(ListType(elementId: 0, element: type.element.withoutIds, elementRequired: type.elementRequired))
-        case .map(let type):
-            .map(
-                MapType(
-                    keyId: 0, key: type.key.withoutIds, valueId: 0, value: type.value.withoutIds,
-                    valueRequired: type.valueRequired))
-        default: self
-        }
-    }
-
-    /// True when every value of this primitive is one of `type` too, and Iceberg lets a column change so, also when
-    /// both are the same.
-    ///
-    /// Spec: https://iceberg.apache.org/spec/#schema-evolution (valid type promotions of versions 1 and 2)
-    public func widens(to type: DataType) -> Bool {
-        switch (self, type) {
-        case (.int, .long), (.float, .double): true
-        case (.decimal(let precision, let scale), .decimal(let wider, let same)): scale == same && precision <= wider
-        default: isPrimitive && self == type
+        case .first: "first"
+        case .after(let name): "after \(name)"
+        case .before(let name): "before \(name)"
         }
     }
 }
