@@ -24,7 +24,7 @@ public struct SchemaView: Sendable {
     }
 
     /// The names of `columns(of:)`.
-    public static let columnNames = ["schema-id", "id", "column", "type", "required", "identifier", "doc"]
+    public static let columnNames = ["schema-id", "id", "column", "type", "required", "identifier", "doc", "default"]
 
     /// A schema's fields at every depth, as rows.
     public static func columns(of schema: Schema) -> [JSONValue] {
@@ -34,6 +34,7 @@ public struct SchemaView: Sendable {
                 "column": .string(path), "type": .string(field.type.description), "required": .bool(field.required),
                 "identifier": .bool(schema.identifierFieldIds.contains(field.id)),
                 "doc": field.doc.map { .string($0) } ?? .null,
+                "default": field.writeDefault.map { .string($0.singleValueJSON(as: field.type).text) } ?? .null,
             ]
         }
     }
@@ -45,5 +46,38 @@ public struct SchemaView: Sendable {
             "schema-id": .integer(Int64(after.metadata.currentSchemaId)),
             "schema": after.metadata.currentSchema.json,
         ]
+    }
+
+    /// How the table's rows are divided, one row a field of every spec, the one of new rows marked.
+    public static func partitionFields(_ table: Table) -> [JSONValue] {
+        let metadata = table.metadata
+        return metadata.partitionSpecs.flatMap { spec in
+            spec.fields.map { field in
+                let column = metadata.columnPath(id: field.sourceId)
+                return [
+                    "spec-id": .integer(Int64(spec.specId)), "default": .bool(spec.specId == metadata.defaultSpecId),
+                    "field-id": .integer(Int64(field.fieldId)), "name": .string(field.name),
+                    "term": .string(field.transform.term(column)),
+                ]
+            }
+        }
+    }
+
+    /// The names of `partitionFields(_:)`.
+    public static let partitionColumnNames = ["spec-id", "default", "field-id", "name", "term"]
+
+    /// The partition fields of new rows and their order, in the short forms: `ts_day = day(ts)`.
+    public static func partitioning(_ table: Table) -> String {
+        let fields = table.metadata.defaultSpec.fields.map { field in
+            "\(field.name) = \(field.transform.term(table.metadata.columnPath(id: field.sourceId)))"
+        }
+        return fields.isEmpty ? "not partitioned" : "partitioned by " + fields.joined(separator: ", ")
+    }
+}
+
+extension TableMetadata {
+    /// The path of a column in the current schema, else in the newest one that knows it.
+    func columnPath(id: Int) -> String {
+        ([currentSchema] + schemas.reversed()).lazy.compactMap { $0.path(id: id) }.first ?? "id \(id)"
     }
 }

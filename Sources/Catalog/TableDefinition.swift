@@ -138,17 +138,9 @@ public struct TableDefinition: Sendable {
     }
 
     private static func sortOrder(_ text: String?, schema: Schema) throws(FirnError) -> SortOrder {
-        guard let text else { return .unsorted }
-        var fields: [SortField] = []
-        for term in try ShortSchema.parseSort(text) {
-            let source = try column(term.column, in: schema)
-            fields.append(
-                SortField(
-                    sourceId: source.id, transform: transform(term.transform, term.argument),
-                    direction: term.descending ? .descending : .ascending,
-                    nullOrder: term.nullsFirst ? .first : .last))
-        }
-        return SortOrder(orderId: 1, fields: fields)
+        var order = try SortOrder(parsing: text ?? "", schema: schema)
+        order.orderId = order.isUnsorted ? 0 : 1
+        return order
     }
 }
 
