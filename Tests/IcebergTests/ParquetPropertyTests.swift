@@ -95,14 +95,13 @@ import Testing
             let bytes = try store.get(file.path)
             let footer = try ParquetFileReader(fileBytes: bytes.count, source: file.path) { Array(bytes[$0]) }.footer
             let sorting = footer.rowGroups[0].sortingColumns
+            // The writer sorts, or is told that the rows come sorted.
+            #expect(file.sortOrderId == 1)
             #expect(
-                sorting
-                    == (sortOrderId == nil
-                        ? []
-                        : [
-                            .init(column: 1, isDescending: true, nullsFirst: false),
-                            .init(column: 0, isDescending: false, nullsFirst: true),
-                        ]))
+                sorting == [
+                    .init(column: 1, isDescending: true, nullsFirst: false),
+                    .init(column: 0, isDescending: false, nullsFirst: true),
+                ])
         }
     }
 }

@@ -10,7 +10,10 @@ import Storage
 /// 3. Each group goes to its partition's open file. A file is finished when it reaches
 ///    `write.target-file-size-bytes`, when too many files are open (the one unused for longest goes), or when all open
 ///    files together buffer too much (the largest goes).
-/// 4. A finished file is durable and becomes a `DataFile` with its metrics.
+/// 4. In a table with a sort order, each partition's rows wait in memory until its file is finished, are sorted as one
+///    run, and written; the files say so. When the rows that wait are too many, the largest run is written early. Its
+///    file takes further runs, and says nothing of an order that it does not have.
+/// 5. A finished file is durable and becomes a `DataFile` with its metrics.
 ///
 /// One owner, one thread at a time. After a throw, call `abort`; files finished before are durable but nobody names
 /// them, so whoever chose their locations must delete them.
@@ -29,15 +32,20 @@ public final class DataFileWriter {
     private let schema: Schema
     private let spec: PartitionSpec
     private let partitionFields: [Field]
+    /// What rows of older schemas hold in the spec's source columns.
+    private let defaults: [Int: Value]
+    private let sorter: RowSorter?
+    /// The order that files without runs of their own have.
     private let sortOrderId: Int?
     private let metrics: FileMetrics
     private let options: ParquetWriteOptions
+    private let sortingColumns: [ParquetWriteOptions.SortingColumn]
     private let fileBytesTarget: Int
     private let limits: Limits
     private let store: any ObjectStore
     private let path: (String, Int) throws -> String
     /// By partition tuple, in bytes, so that NaN equals itself.
-    private var open: [[[UInt8]?]: OpenDataFile] = [:]
+    private var open: [[[UInt8]?]: OpenPartition] = [:]
     private var finished: [DataFile] = []
     private var fileCount = 0
     private var clock = 0
@@ -55,11 +63,12 @@ public final class DataFileWriter {
     /// - Parameters:
     ///   - schema: of the batches; default the table's current one.
     ///   - specId: default the table's default spec.
-    ///   - sortOrderId: set when the rows come sorted by that order.
+    ///   - sortOrderId: set when the rows come sorted by that order; else they are sorted by the table's default order.
     ///   - path: called with the partition's folder (empty when unpartitioned) and the number of the file, from 0,
     ///     before its first byte is written; answers its location.
     ///
-    /// Throws `.invalidInput` (`unknown_partition_spec`).
+    /// Throws `.invalidInput` (`unknown_partition_spec`), `.unsupported` (`unknown_transform`) for a spec whose values
+    /// Firn cannot compute.
     public init(
         metadata: TableMetadata, schema: Schema? = nil, specId: Int? = nil, sortOrderId: Int? = nil,
         limits: Limits = Limits(), createdBy: String? = nil, store: any ObjectStore,
@@ -68,9 +77,21 @@ public final class DataFileWriter {
         guard let spec = metadata.spec(id: specId ?? metadata.defaultSpecId) else {
             throw FirnError(.invalidInput, "unknown_partition_spec", "there is no partition spec \(specId ?? 0)")
         }
+        for field in spec.fields {
+            guard case .unknown(let name) = field.transform else { continue }
+            throw FirnError(
+                .unsupported, "unknown_transform",
+                "rows cannot be partitioned by \"\(name)\", a transform that this version does not know",
+                context: ["partition": field.name])
+        }
         self.schema = schema ?? metadata.currentSchema
         self.spec = spec
         partitionFields = metadata.partitionFields(of: spec)
+        defaults = Dictionary(
+            spec.fields.compactMap { field in
+                metadata.currentSchema.field(id: field.sourceId)?.initialDefault.map { (field.sourceId, $0) }
+            }, uniquingKeysWith: { first, _ in first })
+        sorter = sortOrderId == nil ? RowSorter(metadata.defaultSortOrder, schema: self.schema) : nil
         self.sortOrderId = sortOrderId
         metrics = FileMetrics(schema: self.schema, metadata: metadata)
         let properties = metadata.tableProperties
@@ -79,17 +100,16 @@ public final class DataFileWriter {
         options.metricsDefault = .none
         options.metrics = metrics.parquetModes
         if let createdBy { options.createdBy = createdBy }
-        if let order = metadata.sortOrders.first(where: { $0.orderId == sortOrderId }) {
-            options.sortingColumns = order.parquetColumns
-        }
         self.options = options
+        let orderId = sortOrderId ?? sorter?.orderId
+        sortingColumns = metadata.sortOrders.first { $0.orderId == orderId }?.parquetColumns ?? []
         fileBytesTarget = properties.targetFileBytes
         self.limits = limits
         self.store = store
         self.path = path
     }
 
-    /// Bytes of memory held by open files.
+    /// Bytes of memory held by open files and by rows that wait.
     public var bufferedBytes: Int { open.values.reduce(gatheredBytes) { $0 + $1.bufferedBytes } }
 
     /// Precondition: the batch has the writer's schema.
@@ -117,7 +137,8 @@ public final class DataFileWriter {
     /// Brings the rows of a batch to the files of their partitions.
     private func place(_ batch: RecordBatch) throws {
         guard !spec.fields.isEmpty else { return try write(batch, 0..<batch.rowCount, partition: []) }
-        let grouping = PartitionGrouping(batch, spec: spec, partitionFields: partitionFields)
+        let grouping = PartitionGrouping(
+            batch, spec: spec, partitionFields: partitionFields, defaults: defaults)
         let ordered = grouping.order.map { batch.taking($0) } ?? batch
         for group in grouping.groups {
             // A batch of an older schema may hold ints where the table has longs by now.
@@ -128,75 +149,157 @@ public final class DataFileWriter {
 
     private func write(_ batch: RecordBatch, _ rows: Range<Int>, partition: [Value]) throws {
         let key = partition.map(SingleValue.encode)
+        let target = try openPartition(key, partition)
+        clock += 1
+        target.lastUsed = clock
+        if sorter == nil {
+            try write(batch, rows, to: target, isSorted: sortOrderId != nil)
+            if target.isIdle { open[key] = nil }
+        } else {
+            target.append(
+                rows.count == batch.rowCount ? batch : batch.taking(rows.map { Int32($0) }))
+        }
+        try relieve()
+    }
+
+    /// Takes some rows of a batch into a partition's file, and goes on in another one when it is large enough.
+    private func write(_ batch: RecordBatch, _ rows: Range<Int>, to target: OpenPartition, isSorted: Bool) throws {
         var start = rows.lowerBound
         while start < rows.upperBound {
             let end = min(start + Self.rowsPerWrite, rows.upperBound)
-            let file = try openFile(key, partition)
-            clock += 1
-            file.lastUsed = clock
+            let file = try file(of: target, isSorted: isSorted)
             try file.write(batch, start..<end)
             start = end
-            if file.estimatedBytes >= fileBytesTarget { try finish(key) }
+            if file.estimatedBytes >= fileBytesTarget { try finishFile(of: target) }
+        }
+    }
+
+    /// Keeps what is buffered within its bound. Sorting a run takes as much memory again as the run.
+    private func relieve() throws {
+        let waiting = open.values.reduce(0) { $0 + $1.waitingBytes }
+        if waiting > limits.bufferedBytesMax / 2 {
+            try writeRun(of: open.values.max { $0.waitingBytes < $1.waitingBytes }!, isLast: false)
         }
         if open.count > 1, bufferedBytes > limits.bufferedBytesMax {
             try finish(open.max { $0.value.bufferedBytes < $1.value.bufferedBytes }!.key)
         }
     }
 
-    private func openFile(_ key: [[UInt8]?], _ partition: [Value]) throws -> OpenDataFile {
-        if let file = open[key] { return file }
+    /// Sorts the rows of a partition that wait, and writes them.
+    private func writeRun(of target: OpenPartition, isLast: Bool) throws {
+        guard let sorter, let run = target.takeRun() else { return }
+        let isSorted = isLast && target.file == nil
+        guard let order = sorter.permutation(of: run) else {
+            return try write(run, 0..<run.rowCount, to: target, isSorted: isSorted)
+        }
+        for start in stride(from: 0, to: order.count, by: Self.rowsPerWrite) {
+            let rows = Array(order[start..<min(start + Self.rowsPerWrite, order.count)])
+            try write(run.taking(rows), 0..<rows.count, to: target, isSorted: isSorted)
+        }
+    }
+
+    private func openPartition(_ key: [[UInt8]?], _ partition: [Value]) throws -> OpenPartition {
+        if let known = open[key] { return known }
         if open.count >= max(1, limits.openFilesMax) {
             try finish(open.min { $0.value.lastUsed < $1.value.lastUsed }!.key)
         }
-        let location = try path(spec.path(partition), fileCount)
+        let opened = OpenPartition(values: partition, number: clock)
+        open[key] = opened
+        return opened
+    }
+
+    private func file(of target: OpenPartition, isSorted: Bool) throws -> OpenDataFile {
+        if let file = target.file { return file }
+        let location = try path(spec.path(target.values), fileCount)
         fileCount += 1
+        var options = options
+        if isSorted { options.sortingColumns = sortingColumns }
         let file = try OpenDataFile(
-            location: location, partition: partition, schema: schema, options: options,
+            location: location, isSorted: isSorted, schema: schema, options: options,
             sink: try store.putStream(location))
-        open[key] = file
+        target.file = file
         return file
     }
 
-    private func finish(_ key: [[UInt8]?]) throws {
-        let file = open[key]!
+    private func finishFile(of target: OpenPartition) throws {
+        guard let file = target.file else { return }
         let summary = try file.finish()
-        open[key] = nil
+        target.file = nil
         var entry = DataFile(
-            path: file.location, partition: file.partition, specId: spec.specId,
+            path: file.location, partition: target.values, specId: spec.specId,
             recordCount: Int64(summary.rowCount), fileBytes: Int64(summary.fileBytes),
-            splitOffsets: summary.splitOffsets.map(Int64.init), sortOrderId: sortOrderId)
+            splitOffsets: summary.splitOffsets.map(Int64.init),
+            sortOrderId: file.isSorted ? sortOrderId ?? sorter?.orderId : nil)
         metrics.fill(&entry, from: summary.columns)
         finished.append(entry)
+    }
+
+    private func finish(_ key: [[UInt8]?]) throws {
+        let target = open[key]!
+        try writeRun(of: target, isLast: true)
+        try finishFile(of: target)
+        open[key] = nil
     }
 
     /// Finishes all open files; the files written, ready for a commit. The writer must not be used afterwards.
     public func finish() throws -> [DataFile] {
         try writeGathered()
-        for key in open.sorted(by: { $0.value.location < $1.value.location }).map(\.key) { try finish(key) }
+        for key in open.sorted(by: { $0.value.number < $1.value.number }).map(\.key) { try finish(key) }
         return finished
     }
 
     /// Drops the open files, best effort.
     public func abort() {
-        for file in open.values { file.abort() }
+        for target in open.values { target.file?.abort() }
         open = [:]
         gathered = []
+    }
+}
+
+/// What is open of one partition: rows that wait to be sorted, a file, or both.
+private final class OpenPartition {
+    let values: [Value]
+    /// Rises from one partition to the next.
+    let number: Int
+    var lastUsed = 0
+    var file: OpenDataFile?
+    private var waiting: [RecordBatch] = []
+    private(set) var waitingBytes = 0
+
+    init(values: [Value], number: Int) {
+        self.values = values
+        self.number = number
+    }
+
+    var bufferedBytes: Int { waitingBytes + (file?.bufferedBytes ?? 0) }
+    var isIdle: Bool { file == nil && waiting.isEmpty }
+
+    func append(_ batch: RecordBatch) {
+        waiting.append(batch)
+        waitingBytes += batch.byteCount
+    }
+
+    /// The rows that wait, as one batch.
+    func takeRun() -> RecordBatch? {
+        guard !waiting.isEmpty else { return nil }
+        defer { (waiting, waitingBytes) = ([], 0) }
+        return RecordBatch.concatenating(waiting)
     }
 }
 
 /// One open Parquet file.
 private final class OpenDataFile {
     let location: String
-    let partition: [Value]
-    var lastUsed = 0
+    /// Its rows stand in the order that its entry will name.
+    let isSorted: Bool
     private let writer: ParquetFileWriter
     private let sink: any ObjectSink
 
     init(
-        location: String, partition: [Value], schema: Schema, options: ParquetWriteOptions, sink: any ObjectSink
+        location: String, isSorted: Bool, schema: Schema, options: ParquetWriteOptions, sink: any ObjectSink
     ) throws {
         self.location = location
-        self.partition = partition
+        self.isSorted = isSorted
         self.sink = sink
         writer = ParquetFileWriter(schema: schema, options: options) { try sink.write($0) }
     }

@@ -19,10 +19,13 @@ struct PartitionGrouping {
     /// The batch's rows, group by group; nil when the batch is one group as it stands.
     let order: [Int32]?
 
-    /// Precondition: the batch has at least one row. A source column that the batch lacks counts as null.
-    init(_ batch: RecordBatch, spec: PartitionSpec, partitionFields: [Field]) {
+    /// A source column that the batch lacks, since its schema is older, has its value in `defaults`, by field id, in
+    /// every row; else it is null.
+    ///
+    /// Precondition: the batch has at least one row.
+    init(_ batch: RecordBatch, spec: PartitionSpec, partitionFields: [Field], defaults: [Int: Value] = [:]) {
         let columns = zip(spec.fields, partitionFields).map { field, result in
-            Self.column(batch, field, type: result.type)
+            Self.column(batch, field, type: result.type, absent: defaults[field.sourceId] ?? .null)
         }
         var codes = [Int32](repeating: 0, count: batch.rowCount)
         var groupCount = 1
@@ -56,26 +59,14 @@ struct PartitionGrouping {
         self.order = order
     }
 
-    private static func column(_ batch: RecordBatch, _ field: PartitionField, type: DataType) -> Column {
-        if field.transform != .void, let source = leaf(batch, field.sourceId) { return field.transform.apply(source) }
+    private static func column(
+        _ batch: RecordBatch, _ field: PartitionField, type: DataType, absent: Value
+    ) -> Column {
+        if field.transform != .void, let source = batch.leaf(field.sourceId) { return field.transform.apply(source) }
         let builder = ColumnBuilder(type, rowCapacity: batch.rowCount)
-        for _ in 0..<batch.rowCount { builder.appendNull() }
+        let value = field.transform.apply(absent)
+        for _ in 0..<batch.rowCount { builder.append(value) }
         return builder.finish()
-    }
-
-    /// The column of a field id, through structs; a null struct's leaf is null.
-    private static func leaf(_ batch: RecordBatch, _ id: Int) -> Column? {
-        guard let chain = batch.schema.chain(to: id),
-            let index = batch.schema.fields.firstIndex(where: { $0.id == chain[0].id })
-        else { return nil }
-        var column = batch.columns[index]
-        for (level, field) in chain.enumerated() where level > 0 {
-            guard case .structure(let children) = column.storage, case .structure(let type) = chain[level - 1].type,
-                let place = type.fields.firstIndex(where: { $0.id == field.id })
-            else { return nil }
-            column = children[place].masked(by: column)
-        }
-        return column
     }
 
     /// Numbers distinct values in order of appearance.
@@ -130,6 +121,23 @@ struct PartitionGrouping {
             codes[row] = lastCode
         }
         return known.count
+    }
+}
+
+extension RecordBatch {
+    /// The column of a field id, through structs; a null struct's leaf is null. Nil for an id that the batch lacks.
+    func leaf(_ id: Int) -> Column? {
+        guard let chain = schema.chain(to: id),
+            let index = schema.fields.firstIndex(where: { $0.id == chain[0].id })
+        else { return nil }
+        var column = columns[index]
+        for (level, field) in chain.enumerated() where level > 0 {
+            guard case .structure(let children) = column.storage, case .structure(let type) = chain[level - 1].type,
+                let place = type.fields.firstIndex(where: { $0.id == field.id })
+            else { return nil }
+            column = children[place].masked(by: column)
+        }
+        return column
     }
 }
 
