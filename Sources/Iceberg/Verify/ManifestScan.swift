@@ -1,0 +1,55 @@
+import Base
+import Columnar
+import Parquet
+
+/// Reading what a check has fetched already.
+public enum ManifestScan {
+    /// Calls `body` with every entry of a manifest, statistics included, until it returns false. Throws `.corrupted`
+    /// for damaged bytes and for a manifest of an unknown spec.
+    public static func read(
+        _ bytes: [UInt8], manifest: ManifestFile, metadata: TableMetadata, _ body: (ManifestEntry) throws -> Bool
+    ) throws {
+        guard let spec = metadata.spec(id: manifest.specId) else {
+            throw FirnError(
+                .corrupted, "bad_manifest", "a manifest has the unknown partition spec \(manifest.specId)",
+                context: ["file": manifest.path])
+        }
+        var reader = try ManifestReader(
+            bytes, manifest: manifest, partitionFields: metadata.partitionFields(of: spec), statistics: .all)
+        try reader.readEntries(body)
+    }
+}
+
+extension NameMapping {
+    /// The footer of a file without field ids, with the ids that the mapping gives its columns.
+    public func identified(_ footer: ParquetFooter) -> ParquetFooter { applied(to: footer) }
+}
+
+extension TableMetadata {
+    /// Statistics files with their recorded lengths.
+    public var statisticsFileSizes: [(snapshotId: Int64?, path: String, bytes: Int64?)] {
+        preserved.filter { Self.statisticsMembers.contains($0.key) }.flatMap { $0.value.arrayValue ?? [] }.compactMap {
+            item in
+            item["statistics-path"]?.stringValue.map {
+                (item["snapshot-id"]?.intValue, $0, item["file-size-in-bytes"]?.intValue)
+            }
+        }
+    }
+}
+
+extension RecordBatch {
+    /// The column of a field id, through structs, null where a struct around it is; nil for a field that the batch
+    /// lacks and inside lists and maps.
+    public func leaf(fieldId id: Int) -> Column? {
+        guard let chain = schema.chain(to: id), let index = schema.fields.firstIndex(where: { $0.id == chain[0].id })
+        else { return nil }
+        var column = columns[index]
+        for (level, field) in chain.enumerated() where level > 0 {
+            guard case .structure(let children) = column.storage, case .structure(let type) = chain[level - 1].type,
+                let place = type.fields.firstIndex(where: { $0.id == field.id })
+            else { return nil }
+            column = children[place].masked(by: column)
+        }
+        return column
+    }
+}
