@@ -27,8 +27,8 @@ final class ChangeFiles {
     /// New rows as data files, which serve every attempt.
     func write(_ rows: [RecordBatch], table: Table) throws -> [DataFile] {
         guard rows.contains(where: { $0.rowCount > 0 }) else { return [] }
-        let writer = try DataFileWriter(metadata: table.metadata, schema: rows[0].schema, store: warehouse.store) {
-            try self.location($0, "parquet", table, suffix: "") { self.kept.append($0) }
+        let writer = try DataFileWriter(metadata: table.metadata, schema: rows[0].schema, store: warehouse.store) { folder, _ in
+            try self.location(folder, "parquet", table, suffix: "") { self.kept.append($0) }
         }
         do {
             for batch in rows { try writer.write(batch) }
@@ -78,8 +78,8 @@ final class ChangeFiles {
         if metadata.formatVersion >= 3 { schema.fields += MetadataColumn.lineage.map(\.field) }
         var read = schema
         read.fields.append(MetadataColumn.position.field)
-        let writer = try DataFileWriter(metadata: metadata, schema: schema, store: warehouse.store) {
-            try self.location($0, "parquet", table, suffix: "") { self.attempt.append($0) }
+        let writer = try DataFileWriter(metadata: metadata, schema: schema, store: warehouse.store) { folder, _ in
+            try self.location(folder, "parquet", table, suffix: "") { self.attempt.append($0) }
         }
         let loader = DeleteLoader(store: warehouse.store, nameMapping: metadata.nameMapping)
         do {

@@ -2,6 +2,7 @@ import Base
 import Catalog
 import Columnar
 import Iceberg
+import Query
 import Storage
 
 /// Finds rows of one snapshot.

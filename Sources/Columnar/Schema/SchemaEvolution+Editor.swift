@@ -162,8 +162,6 @@ struct SchemaEditor {
                 .invalidInput, "bad_promotion", "the default of column \"\(path)\" does not fit \(type)",
                 context: ["column": path.description])
         }
-        field.initialDefault = field.initialDefault?.promoted(to: type)
-        field.writeDefault = field.writeDefault?.promoted(to: type)
         field.type = type
     }
 

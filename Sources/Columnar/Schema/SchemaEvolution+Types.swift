@@ -48,16 +48,3 @@ extension DataType {
         }
     }
 }
-
-extension Value {
-    /// The value of a column after its promotion to `type`; nil when it has none there.
-    func promoted(to type: DataType) -> Value? {
-        switch (self, type) {
-        case (.date(let days), .timestamp): .timestamp(Int64(days) * CivilTime.microsPerDay)
-        case (.date(let days), .timestampNs):
-            Int64(days).multipliedReportingOverflow(by: CivilTime.microsPerDay * 1000).overflow
-                ? nil : .timestampNs(Int64(days) * CivilTime.microsPerDay * 1000)
-        default: fitting(type)
-        }
-    }
-}

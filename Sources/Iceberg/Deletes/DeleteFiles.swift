@@ -50,7 +50,8 @@ struct PartitionKey: Hashable {
 }
 
 extension DataFile {
-    /// True for a deletion vector in a Puffin file.
+    /// True for a bitmap of deleted rows of one data file, in a Puffin file.
+    /// Spec: https://iceberg.apache.org/spec/#deletion-vectors
     public var isDeletionVector: Bool { content == .positionDeletes && format == "PUFFIN" }
 
     /// The one data file that all position deletes of this file are about, if its entry says so: in its own field, or

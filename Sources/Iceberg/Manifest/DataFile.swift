@@ -69,9 +69,6 @@ public struct DataFile: Hashable, Sendable {
 }
 
 extension DataFile {
-    /// A bitmap of deleted rows of one data file, in a Puffin file. Spec: https://iceberg.apache.org/spec/#deletion-vectors
-    public var isDeletionVector: Bool { content == .positionDeletes && format == "PUFFIN" }
-
     /// Tells delete files apart: several deletion vectors may share one file.
     var deleteKey: DeleteFileKey { DeleteFileKey(path: path, offset: contentOffset) }
 }

@@ -18,6 +18,14 @@ public struct ChangeTask: Sendable {
     public let task: FileScanTask
     /// The same file at the other side of the change: its rows are in both states and no change.
     public let unchanged: FileScanTask?
+
+    public init(kind: Kind, snapshot: Snapshot, ordinal: Int, task: FileScanTask, unchanged: FileScanTask?) {
+        self.kind = kind
+        self.snapshot = snapshot
+        self.ordinal = ordinal
+        self.task = task
+        self.unchanged = unchanged
+    }
 }
 
 /// Finds what happened to the rows of a table between two snapshots.

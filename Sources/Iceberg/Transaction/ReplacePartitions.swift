@@ -47,14 +47,3 @@ extension SnapshotProducer {
             extra: ["replace-partitions": "true"])
     }
 }
-
-/// A partition tuple of one spec.
-struct PartitionKey: Hashable {
-    let specId: Int
-    let values: [Value]
-
-    init(_ file: DataFile) {
-        specId = file.specId
-        values = file.partition
-    }
-}
