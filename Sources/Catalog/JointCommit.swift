@@ -14,7 +14,7 @@ import Base
 import Iceberg
 import SQLiteKit
 
-/// One table's change in a commit of several tables; made by `TableCommitter.appending` and `overwriting`.
+/// One table's change in a commit of several tables; made by `TableCommitter.appending`, `overwriting` and `changingRows`.
 public struct JointPart {
     let participant: JointCommit.Participant
 }
@@ -160,12 +160,37 @@ struct JointCommit {
         }
         var committed = true
         for index in parts.indices {
-            committed = try participants[index].committer.settle(&states[index]) == .committed && committed
+            let properties = parts[index].base.metadata.tableProperties
+            committed =
+                try settle(participants[index].committer, &states[index], properties) == .committed && committed
         }
         guard committed else {
             throw FirnError(
                 .io, "commit_failed", "the commit failed in the catalog and did not happen",
                 context: ["table": parts.map(\.identifier.description).joined(separator: ", ")], cause: error)
+        }
+    }
+
+    /// Asks again for a while: a catalog that was unclear about a commit mostly is busy, not gone.
+    private func settle(
+        _ committer: TableCommitter, _ state: inout TableCommitter.State, _ properties: TableProperties
+    ) throws -> TableCommitter.Settlement {
+        let policy = RetryPolicy.statusCheck(properties)
+        let clock = core.environment.clock
+        let started = clock.monotonicNanos()
+        var attempt = 1
+        while true {
+            do {
+                return try committer.settle(&state)
+            } catch let error as FirnError where error.kind == .outcomeUnknown {
+                let elapsedMs = Int((clock.monotonicNanos() - started) / 1_000_000)
+                let random = core.environment.random.next()
+                guard let waitMs = policy.waitMs(afterAttempt: attempt, elapsedMs: elapsedMs, random: random) else {
+                    throw error
+                }
+                _ = Semaphore().wait(milliseconds: waitMs)
+                attempt += 1
+            }
         }
     }
 

@@ -2,23 +2,31 @@ import Base
 import Columnar
 
 extension TableMetadata {
-    /// Reads a metadata file, compressed or not.
+    /// Reads a metadata file, plain or compressed by gzip or Zstandard.
     ///
     /// Throws `.invalidInput` (`malformed_json`), `.corrupted` (`bad_metadata`), or `.unsupported` for a format version
     /// after 3 and for column types that Firn does not know in the current schema.
     public static func parse(_ bytes: [UInt8], source: String) throws(FirnError) -> TableMetadata {
-        var text = bytes
-        // Told by its first bytes: names of compressed files differ between writers.
-        if bytes.starts(with: [0x1f, 0x8b]) {
-            do {
-                text = try Deflate.decompress(bytes, wrapping: .gzip, limit: Limits.wholeFileBytesMax)
-            } catch {
-                throw FirnError(
-                    .corrupted, "bad_metadata", "the compressed metadata file cannot be read: \(error.message)",
-                    context: ["file": source], cause: error)
-            }
+        let text: [UInt8]
+        do {
+            text = try decompressed(bytes)
+        } catch {
+            throw FirnError(
+                .corrupted, "bad_metadata", "the compressed metadata file cannot be read: \(error.message)",
+                context: ["file": source], cause: error)
         }
         return try TableMetadata(json: try JSONValue(parsing: text, source: source), source: source)
+    }
+
+    /// Compression is told by the first bytes: names of compressed files differ between writers.
+    private static func decompressed(_ bytes: [UInt8]) throws(FirnError) -> [UInt8] {
+        if bytes.starts(with: [0x1f, 0x8b]) {
+            return try Deflate.decompress(bytes, wrapping: .gzip, limit: Limits.wholeFileBytesMax)
+        }
+        if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) {
+            return try Zstd.decompress(bytes, limit: Limits.wholeFileBytesMax)
+        }
+        return bytes
     }
 
     /// As `parse`, from a tree.
@@ -40,10 +48,14 @@ extension TableMetadata {
         lastColumnId = try reader.int("last-column-id")
         (schemas, currentSchemaId, schemaJSON) = try Self.readSchemas(reader, version: version)
         (partitionSpecs, defaultSpecId) = try Self.readSpecs(reader, version: version)
-        lastPartitionId =
-            try reader.optionalInt("last-partition-id")
-            ?? partitionSpecs.flatMap { $0.fields.map(\.fieldId) }.max() ?? 999
-        (sortOrders, defaultSortOrderId) = try Self.readSortOrders(reader)
+        if version == 1 {
+            lastPartitionId =
+                try reader.optionalInt("last-partition-id")
+                ?? partitionSpecs.flatMap { $0.fields.map(\.fieldId) }.max() ?? 999
+        } else {
+            lastPartitionId = try reader.int("last-partition-id")
+        }
+        (sortOrders, defaultSortOrderId) = try Self.readSortOrders(reader, version: version)
         properties = try reader.strings("properties")
         snapshots = try reader.objects("snapshots").map { item throws(FirnError) in
             try Snapshot(item, formatVersion: version)
@@ -119,7 +131,9 @@ extension TableMetadata {
     ) throws(FirnError) -> ([Schema], Int, [Int: JSONValue]) {
         var schemas: [Schema] = []
         var raw: [Int: JSONValue] = [:]
-        if let items = try reader.optionalObjects("schemas") {
+        // A version 1 file without current id is of a writer that knows only the one schema.
+        let isLegacy = version == 1 && reader.value("current-schema-id") == nil && reader.value("schema") != nil
+        if !isLegacy, let items = try reader.optionalObjects("schemas") {
             let current = try reader.int("current-schema-id")
             for item in items {
                 let id = try item.optionalInt("schema-id") ?? 0
@@ -143,7 +157,7 @@ extension TableMetadata {
     }
 
     private static func readSchema(_ json: JSONValue, source: String) throws(FirnError) -> Schema {
-        guard json["type"] == nil || json["type"]?.stringValue == "struct" else {
+        guard json["type"]?.stringValue == "struct" else {
             throw FirnError(.corrupted, "bad_metadata", "a schema must be a struct", context: ["file": source])
         }
         do {
@@ -176,10 +190,12 @@ extension TableMetadata {
     }
 
     private static func readSortOrders(
-        _ reader: MetadataReader
+        _ reader: MetadataReader, version: Int
     ) throws(FirnError) -> ([SortOrder], Int) {
-        // Version 2 demands sort orders, but nearly every reader does without.
-        guard let items = try reader.optionalObjects("sort-orders") else { return ([.unsorted], 0) }
+        guard let items = try reader.optionalObjects("sort-orders") else {
+            guard version == 1 else { throw reader.bad("\"sort-orders\" is missing") }
+            return ([.unsorted], 0)
+        }
         var orders: [SortOrder] = []
         for item in items { orders.append(try SortOrder(item)) }
         return (orders, try reader.optionalInt("default-sort-order-id") ?? 0)
