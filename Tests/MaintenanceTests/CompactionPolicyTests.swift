@@ -56,6 +56,35 @@ import Testing
         }
     }
 
+    /// Files with many deleted rows are rewritten by themselves unless a group takes them.
+    @Test func deletedRowsMakeFilesDirty() {
+        func dirty(_ name: String, _ bytes: Int64, deleted: Int64) -> CompactionCandidate {
+            CompactionCandidate(
+                path: name, specId: 0, partition: [], fileBytes: bytes, recordCount: 100, sequenceNumber: 1,
+                deletedRecords: deleted, hasDeletes: deleted > 0)
+        }
+        let live = [
+            dirty("a", 400, deleted: 29), dirty("b", 400, deleted: 30), dirty("c", 40, deleted: 90),
+            dirty("d", 40, deleted: 0), dirty("e", 5, deleted: 1000), dirty("f", 400, deleted: 0),
+        ]
+        func names(_ options: CompactionOptions, isForced: Bool = false) -> [[String]] {
+            CompactionPolicy.plans(live, options: options, isForced: isForced).map { $0.files.map(\.path) }
+        }
+        #expect(names(CompactionOptions(targetBytes: 100)) == [["c", "d", "e"], ["b"]])
+        #expect(names(CompactionOptions(targetBytes: 100), isForced: true) == [["c", "d", "e"], ["a"], ["b"]])
+        #expect(names(CompactionOptions(targetBytes: 100, deletedShareMin: 0.2)) == [["c", "d", "e"], ["a"], ["b"]])
+        let plan = CompactionPolicy.plans([live[1]], options: CompactionOptions(targetBytes: 100))[0]
+        #expect(plan.reason == .deletes && plan.explain(spec: nil) == "1 file, 400 B -> 1 file: drops deleted rows")
+    }
+
+    @Test func optionsComeFromProperties() {
+        func share(_ text: String) -> Double {
+            CompactionOptions(TableProperties(["firn.compaction.delete-ratio": text])).deletedShareMin
+        }
+        #expect(share("0.5") == 0.5 && share("1") == 1)
+        #expect(["", "0", "-1", "2", "nan"].allSatisfy { share($0) == 0.3 })
+    }
+
     @Test func plansNeverMixPlaces() {
         let options = CompactionOptions(targetBytes: 100)
         var all: [CompactionCandidate] = []

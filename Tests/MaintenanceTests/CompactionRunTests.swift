@@ -112,8 +112,8 @@ import Testing
         }
         let rewrite = GroupRewrite(
             warehouse: fixture.warehouse, table: try fixture.warehouse.loadTable(table.identifier),
-            plan: CompactionPlan(specId: 0, partition: [], files: files, reason: .forced), progress: { _ in },
-            checkCancelled: {}, transform: GroupRewrite.identity)
+            plan: CompactionPlan(specId: 0, partition: [], files: files, reason: .forced), deletes: live.deletes,
+            loader: DeleteLoader(store: fixture.warehouse.store), progress: { _ in }, checkCancelled: {}, transform: GroupRewrite.identity)
         let error = #expect(throws: FirnError.self) { try rewrite.run() }
         #expect(error?.code == "record_count_mismatch")
         #expect(try fixture.pendingFiles.isEmpty)
@@ -234,7 +234,7 @@ import Testing
             let fresh = try LiveFiles.read(table, store: fixture.warehouse.store)
             #expect(Set(kept.candidates) == Set(fresh.candidates) && kept.candidates.count == fresh.candidates.count)
             #expect(kept.fileCount == fresh.fileCount && kept.bytes == fresh.bytes)
-            #expect(kept.snapshotId == table.metadata.currentSnapshotId && !kept.hasDeletes)
+            #expect(kept.snapshotId == table.metadata.currentSnapshotId && kept.deletes.isEmpty)
         }
     }
 }

@@ -23,13 +23,10 @@ public struct DeleteIndex: Sendable {
 
     public init(metadata: TableMetadata) { self.metadata = metadata }
 
-    /// The deletes of a snapshot. Throws what reading manifests throws.
-    public init(metadata: TableMetadata, snapshot: Snapshot, store: any ObjectStore) throws {
+    /// The deletes of these delete manifests. Throws what reading manifests throws, and as `add`.
+    public init(metadata: TableMetadata, manifests: [ManifestFile], store: any ObjectStore) throws {
         self.init(metadata: metadata)
-        for manifest in try Manifests.list(of: snapshot, store: store)
-        where manifest.content == .deletes && manifest.mayHaveLiveFiles {
-            try add(manifest, store: store)
-        }
+        for manifest in manifests { try add(manifest, store: store) }
     }
 
     mutating func add(_ manifest: ManifestFile, store: any ObjectStore) throws {

@@ -10,6 +10,8 @@ public struct CompactionPlan: Hashable, Sendable {
         case tier
         /// Asked for, whatever it costs.
         case forced
+        /// Many rows of the file are deleted.
+        case deletes
     }
 
     public let specId: Int
@@ -40,9 +42,11 @@ public struct CompactionPlan: Hashable, Sendable {
             case .full: "fills a file"
             case .tier: "at least doubles every input"
             case .forced: "forced"
+            case .deletes: "drops deleted rows"
             }
         var place = ""
         if let spec, spec.fields.count == partition.count, !partition.isEmpty { place = " in " + spec.path(partition) }
-        return "\(files.count) files, \(ByteText.format(bytes)) -> \(expectedOutputFiles) file\(place): \(why)"
+        let noun = files.count == 1 ? "file" : "files"
+        return "\(files.count) \(noun), \(ByteText.format(bytes)) -> \(expectedOutputFiles) file\(place): \(why)"
     }
 }

@@ -22,6 +22,10 @@ import Columnar
 /// before it together.
 ///
 /// Forced, 2 becomes "two files or more": everything small is packed, whatever it costs.
+///
+/// A file, of any size, of which `deletedShareMin` of the rows are deleted is rewritten by itself when no group takes it;
+/// forced, every file is that has deletes. A rewrite drops that share of the rows, so it pays for itself the sooner the
+/// higher the share: at 0.3, a row is rewritten for deletes at most once for every 0.3 rows deleted.
 public enum CompactionPolicy {
     /// Rewrites of one row at most, for rows that arrive in files of `fileBytes`; see above.
     public static func rewritesMax(fileBytes: Int64, options: CompactionOptions) -> Int {
@@ -34,8 +38,8 @@ public enum CompactionPolicy {
         return rewrites
     }
 
-    /// Plans for a table with these live files, in the order of spec, partition of the oldest file, and size. Every
-    /// file is in at most one plan.
+    /// Plans for a table with these live files, in the order of spec, partition of the oldest file, and size; then those
+    /// of files with many deleted rows. Every file is in at most one plan.
     public static func plans(
         _ files: [CompactionCandidate], options: CompactionOptions, isForced: Bool = false
     ) -> [CompactionPlan] {
@@ -50,13 +54,21 @@ public enum CompactionPolicy {
             if smallFiles[place] == nil { places.append(place) }
             smallFiles[place, default: []].append(file)
         }
-        return places.flatMap { place in
+        let grouped = places.flatMap { place in
             groups(of: smallFiles[place]!, options, isForced).map { group, reason in
                 CompactionPlan(
                     specId: place.specId, partition: place.partition, files: group.sorted(by: isOlder),
                     reason: reason)
             }
         }
+        let taken = Set(grouped.lazy.flatMap(\.files).map(\.path))
+        let dirty = files.sorted(by: isOlder).filter {
+            !taken.contains($0.path) && ($0.deletedShare >= options.deletedShareMin || isForced && $0.hasDeletes)
+        }
+        return grouped
+            + dirty.map {
+                CompactionPlan(specId: $0.specId, partition: $0.partition, files: [$0], reason: .deletes)
+            }
     }
 
     private static func groups(

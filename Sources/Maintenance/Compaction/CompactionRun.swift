@@ -41,7 +41,7 @@ public struct CompactionRun {
 
     /// What `run` would do now, without doing it, and one line about each plan.
     ///
-    /// Throws `.notFound` (`table_not_found`), `.unsupported` (`delete_files`, `format_version`).
+    /// Throws `.notFound` (`table_not_found`), `.unsupported` (`format_version`).
     public func plan() throws -> [(plan: CompactionPlan, text: String)] {
         let current = try warehouse.loadTable(table)
         let live = try LiveFiles.read(current, store: warehouse.store)
@@ -67,7 +67,7 @@ public struct CompactionRun {
                 report.tableBytesBefore = live.bytes
             }
             do {
-                try compact(try plans(current, live), of: current, &report)
+                try compact(try plans(current, live), of: current, live.deletes, &report)
                 break
             } catch let error as FirnError where error.kind == .conflict && attempt < Self.triesMax {
                 attempt += 1
@@ -86,15 +86,18 @@ public struct CompactionRun {
             live.candidates, options: CompactionOptions(current.metadata.tableProperties), isForced: isForced)
     }
 
-    private func compact(_ plans: [CompactionPlan], of current: Table, _ report: inout CompactionReport) throws {
+    private func compact(
+        _ plans: [CompactionPlan], of current: Table, _ deletes: DeleteIndex, _ report: inout CompactionReport
+    ) throws {
         guard !plans.isEmpty, let snapshotId = current.metadata.currentSnapshotId else { return }
         let bytesTotal = plans.reduce(0) { $0 + $1.bytes }
         var bytesDone: Int64 = 0
         var pending: [GroupRewrite.Output] = []
+        let loader = DeleteLoader(store: warehouse.store, nameMapping: current.metadata.nameMapping)
         do {
             for (index, plan) in plans.enumerated() {
                 let rewrite = GroupRewrite(
-                    warehouse: warehouse, table: current, plan: plan,
+                    warehouse: warehouse, table: current, plan: plan, deletes: deletes, loader: loader,
                     progress: { bytes in
                         onProgress(
                             CompactionProgress(

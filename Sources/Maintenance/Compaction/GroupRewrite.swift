@@ -4,10 +4,12 @@ import Columnar
 import Iceberg
 import Storage
 
-/// Writes the files of one plan anew and proves that no row was lost, doubled or changed (G6).
+/// Writes the files of one plan anew, without deleted rows, and proves that no other row was lost, doubled or changed
+/// (G6).
 ///
-/// 1. Read the inputs one after the other, a row group at a time, with all columns of the current schema; add every
-///    batch to the fingerprint of the inputs and hand it to the writer.
+/// 1. Read the inputs one after the other, a row group at a time, with all columns of the current schema and the deletes
+///    applied; add every batch to the fingerprint of the inputs and hand it to the writer. In format version 3 the rows
+///    bring their ids and the sequence numbers of their last change.
 /// 2. Each output's path is in the ledger before its first byte is written, so a crash leaves nothing behind (G9).
 /// 3. Read the outputs back from the store and compare row count and fingerprint. Unequal: the outputs are deleted and
 ///    the rewrite fails.
@@ -17,6 +19,8 @@ struct GroupRewrite {
     let warehouse: Warehouse
     let table: Table
     let plan: CompactionPlan
+    let deletes: DeleteIndex
+    let loader: DeleteLoader
     /// Called with the bytes of input read so far.
     let progress: (Int64) -> Void
     let checkCancelled: () throws -> Void
@@ -52,20 +56,21 @@ struct GroupRewrite {
         let target = min(metadata.tableProperties.targetFileBytes, Int.max / 2)
         metadata.properties["write.target-file-size-bytes"] = String(2 * target)
         let writer = try DataFileWriter(
-            metadata: metadata, specId: plan.specId, store: warehouse.store, path: paths.next)
+            metadata: metadata, schema: schema, specId: plan.specId, store: warehouse.store, path: paths.next)
         do {
             var hash = RowHash()
             var bytesDone: Int64 = 0
             for input in plan.files {
                 var rows: Int64 = 0
-                try forEachBatch(of: input.dataFile) { batch in
-                    hash.add(batch)
+                let reader = try reader(of: input.dataFile, sequenceNumber: input.sequenceNumber)
+                try check(input, reader)
+                try forEachBatch(reader) { batch in
+                    hash.add(proven(batch))
                     rows += Int64(batch.rowCount)
                     try writer.write(transform(batch))
                     let share = min(Double(rows) / Double(max(input.recordCount, 1)), 1)
                     progress(bytesDone + Int64(Double(input.fileBytes) * share))
                 }
-                try check(input, holds: rows)
                 bytesDone += input.fileBytes
                 progress(bytesDone)
             }
@@ -76,7 +81,23 @@ struct GroupRewrite {
         }
     }
 
-    private func check(_ input: CompactionCandidate, holds rows: Int64) throws(FirnError) {
+    /// The columns of the outputs.
+    private var schema: Schema {
+        var schema = table.metadata.currentSchema
+        if table.metadata.formatVersion >= 3 { schema.fields += MetadataColumn.lineage.map(\.field) }
+        return schema
+    }
+
+    /// What the fingerprint covers. Rows of files from before version 3 have no ids yet, and get some with the commit.
+    private func proven(_ batch: RecordBatch) -> RecordBatch {
+        guard plan.files.contains(where: { $0.firstRowId == nil }) else { return batch }
+        let schema = table.metadata.currentSchema
+        return RecordBatch(
+            schema: schema, columns: Array(batch.columns.prefix(schema.fields.count)), rowCount: batch.rowCount)
+    }
+
+    private func check(_ input: CompactionCandidate, _ reader: DataFileReader) throws(FirnError) {
+        let rows = (0..<reader.rowGroupCount).reduce(Int64(0)) { $0 + Int64(reader.rowCount(rowGroup: $1)) }
         guard rows == input.recordCount else {
             throw FirnError(
                 .corrupted, "record_count_mismatch",
@@ -86,7 +107,12 @@ struct GroupRewrite {
 
     private func prove(_ files: [DataFile], _ expected: RowHash) throws {
         var actual = RowHash()
-        for file in files { try forEachBatch(of: file) { actual.add($0) } }
+        for var file in files {
+            // Only files with row ids are asked for stored ones; the commit will give it a range of its own.
+            file.firstRowId = 0
+            let task = FileScanTask(dataFile: file, sequenceNumber: 0, spec: try spec(of: file))
+            try forEachBatch(try self.reader(task)) { actual.add(proven($0)) }
+        }
         let recorded = files.reduce(0) { $0 + $1.recordCount }
         guard actual == expected, recorded == Int64(expected.rowCount) else {
             throw FirnError(
@@ -103,15 +129,25 @@ struct GroupRewrite {
         }
     }
 
-    private func forEachBatch(of file: DataFile, _ body: (RecordBatch) throws -> Void) throws {
+    private func spec(of file: DataFile) throws(FirnError) -> PartitionSpec {
         guard let spec = table.metadata.spec(id: file.specId) else {
             throw FirnError(
                 .corrupted, "unknown_partition_spec", "a file has the unknown spec \(file.specId)",
                 context: ["file": file.path])
         }
-        let reader = try DataFileReader(
-            file, spec: spec, schema: table.metadata.currentSchema, nameMapping: table.metadata.nameMapping,
-            store: warehouse.store)
+        return spec
+    }
+
+    private func reader(of file: DataFile, sequenceNumber: Int64) throws -> DataFileReader {
+        try reader(try deletes.task(file, sequenceNumber: sequenceNumber, spec: try spec(of: file)))
+    }
+
+    private func reader(_ task: FileScanTask) throws -> DataFileReader {
+        try DataFileReader(
+            task, schema: schema, nameMapping: table.metadata.nameMapping, loader: loader, store: warehouse.store)
+    }
+
+    private func forEachBatch(_ reader: DataFileReader, _ body: (RecordBatch) throws -> Void) throws {
         while let batch = try reader.next() {
             try checkCancelled()
             try body(batch)
@@ -140,13 +176,5 @@ private final class OutputPaths {
         try warehouse.ledger.record([location], table: table.metadata.tableUUID)
         recorded.append(location)
         return location
-    }
-}
-
-extension CompactionCandidate {
-    /// As much of the data file as reading it takes.
-    fileprivate var dataFile: DataFile {
-        DataFile(
-            path: path, partition: partition, specId: specId, recordCount: recordCount, fileBytes: fileBytes)
     }
 }

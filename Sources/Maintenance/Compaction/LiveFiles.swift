@@ -7,13 +7,13 @@ import Storage
 public struct LiveFiles: Sendable {
     /// Nil for a table without snapshots.
     public let snapshotId: Int64?
-    /// Data files small enough to be merged, of a format that can be read.
+    /// Data files small enough to be merged, and those with deletes, of a format that can be read.
     public let candidates: [CompactionCandidate]
     /// All live data files.
     public let fileCount: Int
     public let bytes: Int64
-    /// True when delete files apply: their rows would have to be dropped while rewriting.
-    public let hasDeletes: Bool
+    /// The delete files; empty without any.
+    public let deletes: DeleteIndex
 
     /// The state of a table, read afresh.
     public static func read(_ table: Table, store: any ObjectStore) throws -> LiveFiles {
@@ -21,17 +21,12 @@ public struct LiveFiles: Sendable {
         return try scan.read(table, store: store)
     }
 
-    /// Throws `.unsupported` for tables that cannot be rewritten: delete files, format version 3.
+    /// Throws `.unsupported` (`format_version`) for tables that Firn only reads.
     func requireRewritable(_ table: Table) throws(FirnError) {
-        guard table.metadata.formatVersion <= 2 else {
+        guard (2...3).contains(table.metadata.formatVersion) else {
             throw FirnError(
                 .unsupported, "format_version",
-                "tables of format version 3 are not compacted: their rows would lose their ids",
-                context: ["table": table.identifier.description])
-        }
-        guard !hasDeletes else {
-            throw FirnError(
-                .unsupported, "delete_files", "tables with delete files are not compacted",
+                "tables of format version \(table.metadata.formatVersion) are not compacted",
                 context: ["table": table.identifier.description])
         }
     }
@@ -41,7 +36,8 @@ public struct LiveFiles: Sendable {
 ///
 /// Manifests never change, so what one says is kept as long as the table's manifest list names it. A look at a table
 /// that was appended to costs the list and the new manifests, however many files the table has. Only files that are
-/// small are kept; there are few of those, or else they are about to be compacted.
+/// small or have deletes are kept; there are few of those, or else they are about to be compacted. What is kept of data
+/// manifests holds for one set of delete manifests: when that changes, all are read again.
 struct LiveFileScan {
     private struct Content {
         var candidates: [CompactionCandidate] = []
@@ -53,12 +49,16 @@ struct LiveFileScan {
     /// The bound and the schema that `manifests` was filtered with.
     private var smallBytesBelow: Int64 = 0
     private var schemaId = 0
+    /// Of the delete manifests with these paths.
+    private var deletes: DeleteIndex?
+    private var deletePaths: Set<String> = []
 
     mutating func read(_ table: Table, store: any ObjectStore) throws -> LiveFiles {
         let metadata = table.metadata
         guard let snapshot = metadata.currentSnapshot else {
             manifests = [:]
-            return LiveFiles(snapshotId: nil, candidates: [], fileCount: 0, bytes: 0, hasDeletes: false)
+            return LiveFiles(
+                snapshotId: nil, candidates: [], fileCount: 0, bytes: 0, deletes: DeleteIndex(metadata: metadata))
         }
         let bound = CompactionOptions(metadata.tableProperties).smallBytesBelow
         if bound != smallBytesBelow || metadata.currentSchemaId != schemaId {
@@ -66,15 +66,12 @@ struct LiveFileScan {
             smallBytesBelow = bound
             schemaId = metadata.currentSchemaId
         }
+        let live = try Manifests.list(of: snapshot, store: store).filter(\.mayHaveLiveFiles)
+        let deletes = try deletes(live.filter { $0.content == .deletes }, metadata, store)
         var current: [String: Content] = [:]
         var total = Content()
-        var hasDeletes = false
-        for manifest in try Manifests.list(of: snapshot, store: store) where manifest.mayHaveLiveFiles {
-            guard manifest.content == .data else {
-                hasDeletes = true
-                continue
-            }
-            let content = try manifests[manifest.path] ?? contentOf(manifest, metadata, store)
+        for manifest in live where manifest.content == .data {
+            let content = try manifests[manifest.path] ?? contentOf(manifest, metadata, deletes, store)
             current[manifest.path] = content
             total.candidates += content.candidates
             total.fileCount += content.fileCount
@@ -83,11 +80,22 @@ struct LiveFileScan {
         manifests = current
         return LiveFiles(
             snapshotId: snapshot.snapshotId, candidates: total.candidates, fileCount: total.fileCount,
-            bytes: total.bytes, hasDeletes: hasDeletes)
+            bytes: total.bytes, deletes: deletes)
+    }
+
+    private mutating func deletes(
+        _ manifests: [ManifestFile], _ metadata: TableMetadata, _ store: any ObjectStore
+    ) throws -> DeleteIndex {
+        let paths = Set(manifests.map(\.path))
+        if let deletes, paths == deletePaths, !self.manifests.isEmpty { return deletes }
+        self.manifests = [:]
+        let fresh = try DeleteIndex(metadata: metadata, manifests: manifests, store: store)
+        (deletes, deletePaths) = (fresh, paths)
+        return fresh
     }
 
     private func contentOf(
-        _ manifest: ManifestFile, _ metadata: TableMetadata, _ store: any ObjectStore
+        _ manifest: ManifestFile, _ metadata: TableMetadata, _ deletes: DeleteIndex, _ store: any ObjectStore
     ) throws -> Content {
         var content = Content()
         let isWritable = Self.canWrite(metadata.spec(id: manifest.specId), metadata)
@@ -96,8 +104,11 @@ struct LiveFileScan {
             let file = entry.dataFile
             content.fileCount += 1
             content.bytes += file.fileBytes
-            if isWritable, file.fileBytes < smallBytesBelow, file.format == "PARQUET", file.keyMetadata == nil {
-                content.candidates.append(CompactionCandidate(file, sequenceNumber: entry.sequenceNumber ?? 0))
+            guard isWritable, file.format == "PARQUET", file.keyMetadata == nil else { return true }
+            let number = entry.sequenceNumber ?? 0
+            let applying = deletes.deletes(for: file, sequenceNumber: number)
+            if file.fileBytes < smallBytesBelow || !applying.isEmpty {
+                content.candidates.append(CompactionCandidate(file, sequenceNumber: number, deletes: applying))
             }
             return true
         }
