@@ -114,7 +114,7 @@ import Testing
             let error = #expect(throws: FirnError.self) { try create(Self.nested, spec: PartitionSpec(fields: fields)) }
             #expect(error?.code == "bad_partition_spec", "\(fields)")
         }
-        #expect(throws: FirnError.self) { try create(Self.nested, properties: ["format-version": "3"]) }
+        #expect(throws: FirnError.self) { try create(Self.nested, properties: ["format-version": "4"]) }
         var identifiers = Self.nested
         identifiers.identifierFieldIds = [21]
         #expect(throws: FirnError.self) { try create(identifiers) }

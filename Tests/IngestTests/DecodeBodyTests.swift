@@ -162,7 +162,7 @@ import Testing
         let list = Field(
             id: 2, name: "l", required: false,
             type: .structure(StructType(fields: [Field(id: 3, name: "a", required: false, type: .long)])))
-        let nested = RecordDecoder(schema: Schema(fields: [empty, list]))
+        let nested = try RecordDecoder(schema: Schema(fields: [empty, list]))
             .decode(Array("{\"s\":{\"a\":1}}\n{\"s\":{},\"l\":{\"a\":1}}".utf8), format: .ndjson)
         #expect(nested.rejections.map(\.column) == ["s.a"])
         #expect(nested.rows == [#"{"s":{},"l":{"a":1}}"#])

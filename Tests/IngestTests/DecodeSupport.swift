@@ -8,7 +8,7 @@ import Testing
 /// Short ways to decode and to look at the result.
 enum Decode {
     static func decoder(_ schema: String, options: DecoderOptions = DecoderOptions()) throws -> RecordDecoder {
-        try RecordDecoder(schema: try ShortSchema.parse(schema), options: options)
+        RecordDecoder(schema: try ShortSchema.parse(schema), options: options)
     }
 
     static func lines(

@@ -67,6 +67,11 @@ struct Generator {
             var entries: [Value.MapEntry] = []
             for _ in 0..<below(4) { entries.append(.init(key: value(type.key), value: value(type.valueField))) }
             return .map(entries)
+        case .variant:
+            let item = VariantItem.array([.integer(Int64(bitPattern: bits())), .string(String(bits() % 1000))])
+            let encoded = try! item.encoded()
+            return .structure([.binary(encoded.metadata), .binary(encoded.value)])
+        case .unknown: return .null
         }
     }
 
