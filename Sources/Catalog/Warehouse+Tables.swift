@@ -142,7 +142,7 @@ extension Warehouse {
         }
     }
 
-    private func requireRoom(for id: TableIdentifier, in database: Database) throws {
+    func requireRoom(for id: TableIdentifier, in database: Database) throws {
         try Namespaces.require(id.namespace, in: database)
         guard try !Namespaces.exists(id.namespace + [id.name], in: database) else {
             throw FirnError(

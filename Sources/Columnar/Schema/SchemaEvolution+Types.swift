@@ -1,4 +1,3 @@
-import Base
 
 extension DataType {
     /// The same type with every id 0.
