@@ -16,7 +16,8 @@ struct SchemaCommand: ParsableCommand {
             need it; with propose, what they need waits here for "firn schema approve".
             """,
         subcommands: [
-            Show.self, Add.self, Widen.self, Optional.self, Proposals.self, Approve.self, Reject.self,
+            Show.self, Add.self, Drop.self, Rename.self, Move.self, Widen.self, Optional.self, Required.self,
+            Doc.self, Default.self, Identifier.self, Proposals.self, Approve.self, Reject.self,
         ])
 
     struct Show: ParsableCommand {
@@ -37,28 +38,13 @@ struct SchemaCommand: ParsableCommand {
         }
     }
 
-    struct Add: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Add an optional column.",
-            discussion: "Example: firn schema add web.clicks device.model string")
-        @OptionGroup var target: SchemaTarget
-        @Argument(help: "The new column's path.") var column: String
-        @Argument(help: "Its type: long, decimal(9,2), 'list<struct<sku string, qty int>>' …") var type: String
-        @Option(help: "A description of the column.") var doc: String?
-
-        func run() throws {
-            var members: [JSONValue.Member] = [
-                .init("op", "add"), .init("column", .string(column)), .init("type", .string(type)),
-            ]
-            if let doc { members.append(.init("doc", .string(doc))) }
-            try target.change(.object(members))
-        }
-    }
-
     struct Widen: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a column a wider type.",
-            discussion: "int becomes long, float double, and a decimal gets more digits at the same scale.")
+            discussion: """
+                int becomes long, float double, and a decimal gets more digits at the same scale. In tables of format \
+                version 3, date becomes timestamp or timestamp_ns, and unknown any type.
+                """)
         @OptionGroup var target: SchemaTarget
         @Argument(help: "The column's path.") var column: String
         @Argument(help: "The wider type.") var type: String

@@ -7,8 +7,11 @@ import Query
 
 struct TableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "table", abstract: "Create, list, show, alter, rename and drop tables.",
-        subcommands: [Create.self, List.self, Show.self, Alter.self, Rename.self, Drop.self])
+        commandName: "table", abstract: "Create, list, show, alter, import, rename and drop tables.",
+        subcommands: [
+            Create.self, List.self, Show.self, Alter.self, Partition.self, Sort.self, Rename.self, Drop.self,
+            Register.self, AddFiles.self,
+        ])
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(
