@@ -81,15 +81,26 @@ struct TableRoutes {
         return JSONResponse.make(TableSummary(table).json, status: .created)
     }
 
-    /// `{"set-properties": {…}, "remove-properties": […], "rename-to": "ns.name"}`
+    /// `{"set-properties": {…}, "remove-properties": […], "rename-to": "ns.name", "partition": {"add": "day(ts)"},
+    /// "sort": "ts desc"}`
     private func alter(_ identifier: TableIdentifier, _ json: JSONValue) throws -> Response {
         let set = try TableDefinition.strings(json["set-properties"], "set-properties")
         let remove = (json["remove-properties"]?.arrayValue ?? []).compactMap(\.stringValue)
         var current = identifier
-        guard !set.isEmpty || !remove.isEmpty || json["rename-to"] != nil else {
+        let members = ["rename-to", "partition", "sort"]
+        guard !set.isEmpty || !remove.isEmpty || members.contains(where: { json[$0] != nil }) else {
             throw FirnError(
                 .invalidInput, "nothing_to_do",
-                "send \"set-properties\", \"remove-properties\" or \"rename-to\"")
+                "send \"set-properties\", \"remove-properties\", \"partition\", \"sort\" or \"rename-to\"")
+        }
+        if let partition = json["partition"] {
+            ingest.schemaChanged(try warehouse.repartition(identifier, change: PartitionChange(json: partition)))
+        }
+        if let sort = json["sort"] {
+            guard let text = sort.stringValue else {
+                throw FirnError(.invalidInput, "bad_sort", "\"sort\" must be text such as \"ts desc\"")
+            }
+            ingest.schemaChanged(try warehouse.sort(identifier, by: text))
         }
         if !set.isEmpty || !remove.isEmpty {
             try warehouse.updateProperties(identifier, set: set, remove: remove, check: IngestPolicy.check)
