@@ -98,7 +98,9 @@ let testTargets: [Target] = [
             logging,
         ]
     ),
-    tests("MaintenanceTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
+    tests(
+        "MaintenanceTests",
+        ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("ServerTests", ["Base", "Server"]),
     tests("TidyTests", ["Base"]),
 ]
