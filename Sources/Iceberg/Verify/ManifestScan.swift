@@ -26,6 +26,14 @@ extension NameMapping {
 }
 
 extension TableMetadata {
+    /// The JSON of a metadata file, compressed or not, whatever it says. Throws as `parse`.
+    public static func json(_ bytes: [UInt8], source: String) throws(FirnError) -> JSONValue {
+        // Told by its first bytes: names of compressed files differ between writers.
+        guard bytes.starts(with: [0x1f, 0x8b]) else { return try JSONValue(parsing: bytes, source: source) }
+        let text = try Deflate.decompress(bytes, wrapping: .gzip, limit: Limits.wholeFileBytesMax)
+        return try JSONValue(parsing: text, source: source)
+    }
+
     /// Statistics files with their recorded lengths.
     public var statisticsFileSizes: [(snapshotId: Int64?, path: String, bytes: Int64?)] {
         preserved.filter { Self.statisticsMembers.contains($0.key) }.flatMap { $0.value.arrayValue ?? [] }.compactMap {

@@ -110,9 +110,6 @@ enum BoundValue {
     case malformed(bytes: Int)
 
     init(_ bytes: [UInt8], _ type: DataType) {
-        var type = type
-        // A date that became a timestamp keeps its bounds of four bytes.
-        if bytes.count == 4, type.isTimestamp { type = .date }
         guard let value = SingleValue.decode(bytes, type) else {
             // Text that another writer cut inside a character is a bound all the same.
             self = type == .string ? .value(.binary(bytes)) : .malformed(bytes: bytes.count)

@@ -51,14 +51,13 @@ struct FileExamination: Sendable {
                     expected: "at most \(size) bytes"))
         }
         guard depth != .metadata else { return findings }
+        if file.format == "PUFFIN", file.keyMetadata == nil { return findings + checkVector(file, size: size) }
         guard file.format == "PARQUET", file.keyMetadata == nil else {
-            if file.format != "PUFFIN" || file.keyMetadata != nil {
-                findings.append(
-                    Finding(
-                        .fileNotExamined, file.path,
-                        found: file.keyMetadata == nil ? "format \(file.format)" : "an encrypted file",
-                        expected: "plain Parquet"))
-            }
+            findings.append(
+                Finding(
+                    .fileNotExamined, file.path,
+                    found: file.keyMetadata == nil ? "format \(file.format)" : "an encrypted file",
+                    expected: "plain Parquet"))
             return findings
         }
         do {
@@ -75,6 +74,35 @@ struct FileExamination: Sendable {
             if readsRows { findings += try RowChecks(self, file, facts).run(reader) }
         } catch { findings.append(Fault.finding(error, file.path, unreadable: .fileUnreadable, missing: missing)) }
         return findings
+    }
+
+    /// A deletion vector at its place, in a file that is Puffin, with as many positions as recorded.
+    private func checkVector(_ file: DataFile, size: Int) -> [Finding] {
+        do {
+            let magic = Array("PFA1".utf8)
+            guard size >= 8, try store.read(file.path, range: 0..<4) == magic,
+                try store.read(file.path, range: size - 4..<size) == magic
+            else { throw FirnError(.corrupted, "malformed_puffin", "the file is no Puffin file") }
+            guard let positions = try vector(of: file, size: size), positions != file.recordCount else { return [] }
+            return [
+                Finding(
+                    .recordCountWrong, file.path, found: "\(file.recordCount) recorded",
+                    expected: "\(positions) positions")
+            ]
+        } catch {
+            let code: FindingCode =
+                (error as? FirnError)?.code == "malformed_puffin" ? .fileUnreadable : .deletionVectorPlaceWrong
+            return [Fault.finding(error, file.path, unreadable: code, missing: .deleteFileMissing)]
+        }
+    }
+
+    /// Positions of a deletion vector; nil for an entry that names no place in the file, which has a finding of its own.
+    private func vector(of file: DataFile, size: Int) throws -> Int64? {
+        guard let offset = file.contentOffset, let bytes = file.contentBytes, offset >= 0, bytes > 0,
+            offset <= Int64(size), bytes <= Int64(size) - offset
+        else { return nil }
+        let blob = try store.read(file.path, range: Int(offset)..<Int(offset + bytes))
+        return Int64(try DeletionVector.decode(blob, source: file.path).count)
     }
 
     /// A reader of the file; false when its columns cannot be told.
@@ -96,6 +124,7 @@ struct FileExamination: Sendable {
         guard let size = try? store.size(file.path) else { return nil }
         var file = file
         file.fileBytes = Int64(size)
+        if file.format == "PUFFIN", let count = try? vector(of: file, size: size) { file.recordCount = count }
         guard file.format == "PARQUET", file.keyMetadata == nil else { return file }
         guard let (reader, hasIds) = try? open(file, size: size), hasIds else { return nil }
         return FileFacts(reader, types: types).correct(file)

@@ -42,7 +42,7 @@ enum RepairCommit {
     private static func corrected(
         _ plan: RepairPlan, at location: String, store: any ObjectStore
     ) throws -> TableMetadata {
-        var json = try JSONValue(parsing: try store.get(location), source: location)
+        var json = try TableMetadata.json(try store.get(location), source: location)
         if plan.changesMetadata, let filled = MetadataFill.fill(json) { json = filled.json }
         var metadata = try TableMetadata(json: json, source: location)
         for index in metadata.snapshots.indices {

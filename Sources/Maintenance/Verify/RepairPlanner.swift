@@ -10,6 +10,8 @@ import Storage
 ///    entry corrected by its file's footer, once, or dropped.
 /// 3. The others stay; only their rows in the manifest list are corrected.
 /// 4. Members of the metadata that follow from others are filled in.
+///
+/// While a manifest of the current snapshot cannot be read, only the metadata is mended.
 struct RepairPlanner {
     let examination: TableExamination
     let dropsMissing: Bool
@@ -19,9 +21,13 @@ struct RepairPlanner {
     private var rewritten: Set<String> = []
     private var needsList = false
 
+    /// A manifest of the current snapshot cannot be read: a new snapshot would lose or keep what nobody has seen.
+    private let isBlocked: Bool
+
     init(_ examination: TableExamination, dropsMissing: Bool) {
         self.examination = examination
         self.dropsMissing = dropsMissing
+        isBlocked = examination.manifests.contains { $0.isCurrent && $0.totals == nil }
     }
 
     /// Corrected by the file's footer.
@@ -75,7 +81,7 @@ struct RepairPlanner {
             plan.setsNameMapping = true
             return step(finding, "set \(NameMappingText.property) from the current schema")
         }
-        guard code.facts.isRepairable, isCurrent else {
+        guard code.facts.isRepairable, isCurrent, !isBlocked else {
             if finding.severity != .info { plan.remaining.append(finding) }
             return
         }
@@ -131,7 +137,7 @@ struct RepairPlanner {
                 rewritten.insert(examination.manifests[place].row.path)
             }
         }
-        guard needsList || !rewritten.isEmpty, let current = metadata.currentSnapshot else { return }
+        guard !isBlocked, needsList || !rewritten.isEmpty, let current = metadata.currentSnapshot else { return }
         var totals = LiveTotals()
         var isDropping = false
         for manifest in examination.manifests where manifest.isCurrent {

@@ -17,7 +17,8 @@ struct RowIdChecks {
     /// A live data file with its first id, its own or inherited; nil for one that has none yet.
     mutating func add(_ file: DataFile, firstRowId: Int64?) -> [Finding] {
         guard let first = firstRowId, file.recordCount > 0 else { return [] }
-        let end = first &+ file.recordCount
+        let (sum, overflow) = first.addingReportingOverflow(file.recordCount)
+        let end = overflow ? .max : sum
         ranges.append(Range(first: first, end: end))
         guard first < 0 || end > nextRowId else { return [] }
         return [

@@ -111,7 +111,7 @@ final class TableExamination {
         known.insert(FileKey(path: location))
         if options.includesPeers { log.add(PeerChecks.metadataName(location)) }
         do {
-            let json = try JSONValue(parsing: try store.get(location), source: location)
+            let json = try TableMetadata.json(try store.get(location), source: location)
             log.add(MetadataChecks.check(json, location: location))
             let filled = MetadataFill.fill(json)
             metadataChanges = filled?.changes ?? []
