@@ -54,15 +54,16 @@ extension TableCommitter {
         }
     }
 
-    /// Makes an older snapshot of the main branch current again. Nothing is deleted; the snapshots after it stay until
+    /// Makes an older snapshot of a branch its head again. Nothing is deleted; the snapshots after it stay until
     /// they expire.
     ///
     /// Throws `.invalidInput` (`unknown_snapshot`, `not_an_ancestor`).
-    public func rollback(to snapshotId: Int64) throws -> CommitResult {
+    public func rollback(to snapshotId: Int64, branch: String = TableMetadata.mainBranch) throws -> CommitResult {
         try commit(building: { base, context in
-            guard base.metadata.currentSnapshotId != snapshotId else { return nil }
+            guard base.metadata.refs[branch]?.snapshotId != snapshotId else { return nil }
             return try SnapshotProducer.setCurrent(
-                base: base.metadata, baseLocation: base.metadataLocation, snapshotId: snapshotId, context: context)
+                base: base.metadata, baseLocation: base.metadataLocation, snapshotId: snapshotId, branch: branch,
+                context: context)
         })
     }
 

@@ -48,6 +48,7 @@ struct Compact: ParsableCommand {
 final class ProgressBar: @unchecked Sendable {
     private var line = ProgressLine()
     func show(done: Int, total: Int, _ text: String) { line.show(done: done, total: total, text) }
+    func show(_ text: String) { line.show(text) }
 }
 
 struct ScheduleCommand: ParsableCommand {

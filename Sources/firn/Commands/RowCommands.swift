@@ -5,6 +5,7 @@ import Columnar
 import Iceberg
 import Ingest
 import Mutation
+import Query
 
 struct DeleteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
