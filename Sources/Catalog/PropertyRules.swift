@@ -17,9 +17,16 @@ enum PropertyRules {
     /// Properties that send files elsewhere.
     private static let folders = ["write.data.path", "write.metadata.path"]
 
+    /// The version of the table format: given like a property, kept as the metadata's own.
+    static let formatVersion = "format-version"
+
     /// Throws `.invalidInput` (`bad_property`).
     static func check(_ properties: [String: String], directory: String) throws {
         for (key, value) in properties {
+            if key == formatVersion {
+                guard value == "2" || value == "3" else { throw bad(key, "tables are written in version 2 or 3") }
+                continue
+            }
             guard !key.isEmpty, !TableProperties.reserved.contains(key) else {
                 throw bad(key, "the name is reserved")
             }

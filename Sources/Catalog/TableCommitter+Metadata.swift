@@ -39,8 +39,8 @@ extension TableCommitter {
         }
     }
 
-    /// Sets and removes table properties. Reserved names and folders outside the warehouse are refused with
-    /// `.invalidInput` (`bad_property`).
+    /// Sets and removes table properties; `format-version` upgrades the table. Reserved names and folders outside the
+    /// warehouse are refused with `.invalidInput` (`bad_property`), a lower version with `format_version_lowered`.
     public func setProperties(
         _ set: [String: String], remove: Set<String> = [],
         check: ([String: String], Schema) throws -> Void = { _, _ in }
@@ -48,6 +48,9 @@ extension TableCommitter {
         try PropertyRules.check(set, directory: core.directory)
         return try update { metadata in
             var metadata = metadata
+            if let version = set[PropertyRules.formatVersion].flatMap({ Int($0) }), version != metadata.formatVersion {
+                try metadata.apply(.upgradeFormatVersion(version), nowMs: metadata.lastUpdatedMs)
+            }
             try metadata.setProperties(set, removing: remove.sorted())
             try check(metadata.properties, metadata.currentSchema)
             return metadata
