@@ -31,9 +31,11 @@ struct CommitTransaction {
         let change: TableChange
         let folders: TableFolders
 
-        /// Metadata files that the commit drops from the metadata log and that may be deleted.
+        /// Files that nothing needs after the commit and that the committer deletes in passing: metadata files that
+        /// leave the log, and what only snapshots that expired with the commit reached.
         var retired: [String] {
-            (prepared?.commit.removedMetadataFiles ?? []).filter { folders.owns($0) }
+            guard let commit = prepared?.commit else { return [] }
+            return (commit.unreachable + commit.removedMetadataFiles).filter { folders.owns($0) }
         }
 
         var objects: [String] { prepared?.commit.objects.map(\.location) ?? [] }
@@ -67,11 +69,10 @@ struct CommitTransaction {
             else { throw FirnError(.conflict, Self.pointerMoved, "another writer committed first") }
         }
         if let mark = part.change.mark { try MarkStore.apply(mark, table: part.tableUUID, in: database) }
-        guard let prepared = part.prepared else { return }
+        guard part.prepared != nil else { return }
         for path in part.change.added + part.objects { try becomeLive(path, part, owner: owner, in: database) }
-        for path in prepared.unreachable + prepared.commit.removedMetadataFiles where part.folders.owns(path) {
-            try becomeGarbage(path, part, in: database)
-        }
+        let unreachable = (part.prepared?.unreachable ?? []).filter { part.folders.owns($0) }
+        for path in unreachable + part.retired { try becomeGarbage(path, part, in: database) }
     }
 
     /// A file goes live once: its row must be there, ours, and goes now. A second commit of the same file fails here,

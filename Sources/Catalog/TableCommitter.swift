@@ -78,7 +78,7 @@ public final class TableCommitter: Sendable {
         while base.metadata.snapshot(id: snapshotId) != nil { snapshotId = environment.snapshotId() }
         return CommitContext(
             snapshotId: snapshotId, commitUUID: environment.uuid(), metadataUUID: environment.uuid(),
-            nowMs: max(core.nowMs, base.metadata.lastUpdatedMs + 1), attempt: attempt)
+            nowMs: max(core.nowMs, base.metadata.lastUpdatedMs + 1), attempt: attempt, expiresSnapshots: true)
     }
 
     /// Files that stay behind here are still pending in the ledger, and go with the next recovery.

@@ -13,10 +13,12 @@ public struct CommitContext: Sendable {
     public var attempt: Int
     /// Further summary entries; the counts of the change win over equal keys.
     public var summary: [String: String]
+    /// Commits that make a snapshot also remove some that the table's retention no longer keeps.
+    public var expiresSnapshots: Bool
 
     public init(
         snapshotId: Int64, commitUUID: UUID, metadataUUID: UUID, nowMs: Int64, attempt: Int = 1,
-        summary: [String: String] = [:]
+        summary: [String: String] = [:], expiresSnapshots: Bool = false
     ) {
         self.snapshotId = snapshotId
         self.commitUUID = commitUUID
@@ -24,6 +26,7 @@ public struct CommitContext: Sendable {
         self.nowMs = nowMs
         self.attempt = attempt
         self.summary = summary
+        self.expiresSnapshots = expiresSnapshots
     }
 }
 
@@ -40,6 +43,8 @@ public struct PreparedCommit: Sendable {
     /// Metadata files that fell off the log and may go after the commit, when the table's
     /// `write.metadata.delete-after-commit.enabled` says so.
     public var removedMetadataFiles: [String]
+    /// Files that no snapshot reaches after the commit and that may go then.
+    public var unreachable: [String] = []
     public var updates: [TableUpdate]
     /// What the updates rely on.
     public var requirements: [TableRequirement]

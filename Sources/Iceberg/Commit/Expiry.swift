@@ -26,6 +26,41 @@ extension SnapshotProducer {
     }
 }
 
+/// Expiry as a part of commits that make snapshots, so that a table that is written to all the time never needs another
+/// commit for it.
+///
+/// Only where the table says itself how long snapshots stay, and only while its history is one chain: that is what
+/// expires at the price of what is removed. Some snapshots wait until there are enough of them to be worth the reading,
+/// and no more than a few go at a time, so that no commit takes long. Every other history is left to
+/// `SnapshotProducer.expire`.
+enum ExpiryOnCommit {
+    static let snapshotsMin = 16
+    static let snapshotsMax = 64
+
+    static func plan(
+        _ base: TableMetadata, nowMs: Int64, store: any ObjectStore
+    ) throws -> (snapshotIds: [Int64], unreachable: [String])? {
+        let properties = base.tableProperties
+        guard properties.allowsExpiry, properties["history.expire.max-snapshot-age-ms"] != nil else { return nil }
+        let retention = Retention(properties, nowMs: nowMs)
+        // The list is in order of time, so this is the usual way out.
+        guard base.snapshots.count > snapshotsMin,
+            base.snapshots[snapshotsMin - 1].timestampMs < retention.oldBeforeMs
+        else { return nil }
+        let expired = retention.expired(in: base).snapshotIds
+        guard expired.count >= snapshotsMin else { return nil }
+        let ids = Array(expired.prefix(snapshotsMax))
+        var kept = base
+        try kept.removeSnapshots(Set(ids))
+        do {
+            return try Unreachable.filesOfChain(after: kept, base: base, store: store).map { (ids, $0) }
+        } catch let error as FirnError where error.kind == .corrupted || error.kind == .notFound {
+            // What is damaged or gone must not stop a commit that has nothing to do with it.
+            return nil
+        }
+    }
+}
+
 /// The files that lose their last snapshot when snapshots are removed: a manifest list of every removed snapshot, the
 /// manifests that no kept snapshot lists, the data and delete files that were live in those and are live in no kept
 /// snapshot, and statistics.
@@ -35,17 +70,31 @@ extension SnapshotProducer {
 /// of the removed snapshots, however many are kept (`linear`). Every other history is searched whole (`complete`).
 enum Unreachable {
     static func files(after kept: TableMetadata, base: TableMetadata, store: any ObjectStore) throws -> [String] {
-        let keptIds = Set(kept.snapshots.map(\.snapshotId))
-        let removed = base.snapshots.filter { !keptIds.contains($0.snapshotId) }
-        guard !removed.isEmpty else { return [] }
-        let paths = Set(kept.statisticsFiles.map(\.path))
-        var gone = Set(base.statisticsFiles.map(\.path)).subtracting(paths)
-        if let oldest = oldestKept(of: kept, removed) {
-            try linear(removed, oldest, base, store, &gone)
-        } else {
-            try complete(removed, kept, base, store, &gone)
-        }
+        if let files = try filesOfChain(after: kept, base: base, store: store) { return files }
+        var gone = statistics(kept, base)
+        try complete(removed(kept, base), kept, base, store, &gone)
         return gone.sorted()
+    }
+
+    /// The same where the history is one chain whose beginning goes; nil elsewhere.
+    static func filesOfChain(
+        after kept: TableMetadata, base: TableMetadata, store: any ObjectStore
+    ) throws -> [String]? {
+        let removed = removed(kept, base)
+        guard !removed.isEmpty else { return [] }
+        guard let oldest = oldestKept(of: kept, removed) else { return nil }
+        var gone = statistics(kept, base)
+        try linear(removed, oldest, base, store, &gone)
+        return gone.sorted()
+    }
+
+    private static func removed(_ kept: TableMetadata, _ base: TableMetadata) -> [Snapshot] {
+        let keptIds = Set(kept.snapshots.map(\.snapshotId))
+        return base.snapshots.filter { !keptIds.contains($0.snapshotId) }
+    }
+
+    private static func statistics(_ kept: TableMetadata, _ base: TableMetadata) -> Set<String> {
+        Set(base.statisticsFiles.map(\.path)).subtracting(kept.statisticsFiles.map(\.path))
     }
 
     /// The oldest kept snapshot when all snapshots are one chain, each the parent of the next, whose beginning goes.

@@ -46,11 +46,7 @@ public enum MetadataCommit {
         var metadata = changed
         var removed: [String] = []
         if let base, let baseLocation {
-            // A snapshot added and superseded in one commit never was the state of the table.
-            let known = Set(base.snapshots.map(\.snapshotId))
-            metadata.snapshotLog.removeAll {
-                !known.contains($0.snapshotId) && $0.snapshotId != metadata.currentSnapshotId
-            }
+            dropPassing(&metadata, base)
             if metadata.lastUpdatedMs <= base.lastUpdatedMs {
                 metadata.lastUpdatedMs = stamp(context.nowMs, after: base)
             }
@@ -73,6 +69,18 @@ public enum MetadataCommit {
         return PreparedCommit(
             metadata: metadata, metadataLocation: location, objects: objects + [(location, bytes)], snapshot: snapshot,
             removedMetadataFiles: removed)
+    }
+
+    /// A snapshot added and superseded in one commit never was the state of the table: it leaves the log.
+    private static func dropPassing(_ metadata: inout TableMetadata, _ base: TableMetadata) {
+        // Only what comes after the base's last entry is new, however long the log is.
+        let known = base.snapshotLog.last.flatMap { metadata.snapshotLog.lastIndex(of: $0) }.map { $0 + 1 } ?? 0
+        let current = metadata.currentSnapshotId
+        let passing = metadata.snapshotLog[known...].filter { entry in
+            entry.snapshotId != current && base.snapshot(id: entry.snapshotId) == nil
+        }
+        guard !passing.isEmpty else { return }
+        metadata.snapshotLog.removeAll { passing.contains($0) }
     }
 
     /// The time of a change on top of `base`.

@@ -155,10 +155,14 @@ struct SnapshotBuilder {
             schemaId: base.currentSchemaId, firstRowId: firstRowId, addedRows: addedRows)
         var reference = base.refs[branch] ?? SnapshotReference(snapshotId: 0, kind: .branch)
         reference.snapshotId = snapshot.snapshotId
-        return try MetadataCommit.prepare(
-            applying: [.addSnapshot(snapshot), .setSnapshotRef(branch, reference)], to: base,
-            baseLocation: baseLocation, context: context, objects: objects + [(listLocation, list)],
-            snapshot: snapshot)
+        var updates: [TableUpdate] = [.addSnapshot(snapshot), .setSnapshotRef(branch, reference)]
+        let expiry = context.expiresSnapshots ? try ExpiryOnCommit.plan(base, nowMs: context.nowMs, store: store) : nil
+        if let expiry { updates.append(.removeSnapshots(expiry.snapshotIds)) }
+        var commit = try MetadataCommit.prepare(
+            applying: updates, to: base, baseLocation: baseLocation, context: context,
+            objects: objects + [(listLocation, list)], snapshot: snapshot)
+        commit.unreachable = expiry?.unreachable ?? []
+        return commit
     }
 
     /// Gives data manifests without row ids the next ones; answers how many were taken.
