@@ -153,6 +153,7 @@ import Testing
             case .full: #expect(sum >= options.smallBytesBelow && !isForced)
             case .tier: #expect(sizes.count >= options.inputFilesMin && 2 * sizes.last! <= sum && !isForced)
             case .forced: #expect(isForced)
+            case .deletes: Issue.record("no file has deletes")
             }
         }
     }
