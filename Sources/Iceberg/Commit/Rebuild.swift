@@ -19,16 +19,10 @@ extension SnapshotProducer {
         base: TableMetadata, baseLocation: String, keeping kept: [ManifestFile], entries: [ManifestEntry],
         operation: String, totals: [String: Int64], context: CommitContext, store: any ObjectStore
     ) throws -> PreparedCommit {
-        // The builder derives totals from the parent's. These say what the parent's files really amount to.
-        var patched = base
-        if let current = base.currentSnapshotId,
-            let index = patched.snapshots.lastIndex(where: { $0.snapshotId == current })
-        {
-            var before = totals
-            for entry in entries where entry.status == .deleted { entry.dataFile.count(into: &before) }
-            for (key, value) in before { patched.snapshots[index].summary[key] = String(value) }
-        }
-        var builder = try SnapshotBuilder(base: patched, baseLocation: baseLocation, context: context, store: store)
+        // The parent's summary may be wrong. These say what its files really amount to.
+        var before = totals
+        for entry in entries where entry.status == .deleted { entry.dataFile.count(into: &before) }
+        var builder = try SnapshotBuilder(base: base, baseLocation: baseLocation, context: context, store: store)
         var manifests: [ManifestFile] = []
         for content in [ManifestFile.Content.data, .deletes] {
             let group = entries.filter { ($0.dataFile.content == .data) == (content == .data) }
@@ -36,7 +30,8 @@ extension SnapshotProducer {
                 manifests += try builder.rebuilt(group.filter { $0.dataFile.specId == specId }, specId, content)
             }
         }
-        return try builder.commit(operation: operation, manifests: manifests + kept)
+        return try builder.commit(
+            operation: operation, manifests: manifests + kept, totals: before.mapValues { String($0) })
     }
 }
 
@@ -76,7 +71,7 @@ extension DataFile {
     /// Adds the file to totals of a snapshot's summary.
     public func count(into totals: inout [String: Int64]) {
         func add(_ key: String, _ value: Int64) { totals[key] = (totals[key] ?? 0) &+ value }
-        add("total-files-size", fileBytes)
+        add("total-files-size", isDeletionVector ? contentBytes ?? fileBytes : fileBytes)
         switch content {
         case .data:
             add("total-data-files", 1)

@@ -128,9 +128,11 @@ struct SnapshotBuilder {
 
     /// The finished commit over these manifests.
     ///
-    /// - Parameter extra: summary entries of the action.
+    /// - Parameters:
+    ///   - extra: summary entries of the action.
+    ///   - totals: what the totals were before the change, where the parent's summary is not to be believed.
     mutating func commit(
-        operation: String, manifests: [ManifestFile], extra: [String: String] = [:]
+        operation: String, manifests: [ManifestFile], extra: [String: String] = [:], totals: [String: String]? = nil
     ) throws -> PreparedCommit {
         let own = Set(objects.map(\.location))
         let kept = manifests.filter { own.contains($0.path) || $0.mayHaveLiveFiles }
@@ -147,7 +149,8 @@ struct SnapshotBuilder {
         let list = try ManifestList.write(
             ordered, snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId,
             sequenceNumber: sequenceNumber, firstRowId: firstRowId, sync: context.metadataUUID)
-        let entries = summary.entries(operation: operation, parent: parent, manifests: counts)
+        let entries = summary.entries(
+            operation: operation, before: parent.map { totals ?? $0.summary }, manifests: counts)
         let snapshot = Snapshot(
             snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId, sequenceNumber: sequenceNumber,
             timestampMs: MetadataCommit.stamp(context.nowMs, after: base), manifestList: listLocation,

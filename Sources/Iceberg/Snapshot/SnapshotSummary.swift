@@ -47,7 +47,9 @@ struct SnapshotSummary {
     var removedRecords: Int64 { records.removed }
 
     /// The entries of the new snapshot's summary.
-    func entries(operation: String, parent: Snapshot?, manifests: ManifestCounts) -> [String: String] {
+    ///
+    /// - Parameter before: the parent's summary, for its totals; nil without parent.
+    func entries(operation: String, before: [String: String]?, manifests: ManifestCounts) -> [String: String] {
         var entries = ["operation": operation]
         func put(_ key: String, _ value: Int64) { if value != 0 { entries[key] = String(value) } }
         put("added-data-files", dataFiles.added)
@@ -70,12 +72,12 @@ struct SnapshotSummary {
         put("removed-equality-deletes", equalityDeletes.removed)
         put("changed-partition-count", Int64(partitions.count))
         func total(_ key: String, _ change: Change) {
-            guard let parent else {
+            guard let summary = before else {
                 entries[key] = String(change.added - change.removed)
                 return
             }
-            guard let before = parent.summary[key].flatMap({ Int64($0) }) else { return }
-            let after = before + change.added - change.removed
+            guard let total = summary[key].flatMap({ Int64($0) }) else { return }
+            let after = total + change.added - change.removed
             if after >= 0 { entries[key] = String(after) }
         }
         total("total-data-files", dataFiles)
