@@ -216,13 +216,28 @@ import Testing
 
     @Test(arguments: Fate.allCases) func settleTells(_ fate: Fate) throws {
         let scratch = try ScratchWarehouse()
-        let table = try scratch.makeTable()
+        let table = try scratch.makeTable(properties: ["commit.status-check.num-retries": "0"])
         let committer = try scratch.warehouse.committer(for: table.identifier)
         let files = try scratch.warehouse.writeDataFiles(1, of: table)
         breakNextCommit(scratch, fate, times: 2)
         #expect(fails(.outcomeUnknown) { _ = try committer.append(files, ingest: nil) })
         scratch.warehouse.core.database.setCommitHook(nil)
         #expect(try committer.settle() == (fate == .happened ? .committed : .notCommitted))
+    }
+
+    /// A catalog that is unclear for a moment is asked again, as often as `commit.status-check.num-retries` says.
+    @Test(arguments: Fate.allCases) func statusIsCheckedAgain(_ fate: Fate) throws {
+        let scratch = try ScratchWarehouse()
+        let table = try scratch.makeTable()
+        let committer = try scratch.warehouse.committer(for: table.identifier)
+        let files = try scratch.warehouse.writeDataFiles(1, of: table)
+        // The commit and all looks but the last of the four.
+        breakNextCommit(scratch, fate, times: 4)
+        switch fate {
+        case .happened: _ = try committer.append(files, ingest: nil)
+        case .didNot: #expect(fails(.io, "commit_failed") { _ = try committer.append(files, ingest: nil) })
+        }
+        #expect(try scratch.warehouse.livePaths(table.identifier).count == (fate == .happened ? 1 : 0))
     }
 
     /// The process dies while it does not know. A new one must agree with what the catalog holds.

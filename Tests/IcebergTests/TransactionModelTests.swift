@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3)] as [(Int, UInt64)])
     func randomHistories(version: Int, seed: UInt64) throws {
         let run = try ModelRun(version: version, seed: seed * 7919 + UInt64(version))
-        for _ in 0..<60 { try run.step() }
+        for _ in 0..<30 { try run.step() }
         try run.checkAllSnapshots()
         // Others' commits came in between, and the model saw what they changed.
         #expect(run.retried > 5)
@@ -258,10 +258,11 @@ extension ModelRun {
                 state.data[output.path] = ModelState.Data(file: output, sequenceNumber: started)
             }, removesData: true,
             mustFail: { _, now in
-                now.deletes.values.contains { delete in
-                    delete.sequenceNumber > started && delete.file.content != .equalityDeletes
-                        && !paths.isDisjoint(with: now.live(applying: delete))
-                }
+                paths.contains { now.data[$0] == nil }
+                    || now.deletes.values.contains { delete in
+                        delete.sequenceNumber > started && delete.file.content != .equalityDeletes
+                            && !paths.isDisjoint(with: now.live(applying: delete))
+                    }
             })
     }
 
@@ -329,7 +330,8 @@ extension ModelRun {
                 state.data[added.path] = ModelState.Data(file: added, sequenceNumber: number)
             }, removesData: true,
             mustFail: { read, now in
-                now.data.values.contains { read.data[$0.file.path] == nil && $0.file.partition == [.date(day)] }
+                now.data[target.file.path] == nil
+                    || now.data.values.contains { read.data[$0.file.path] == nil && $0.file.partition == [.date(day)] }
                     || now.deletes.values.contains {
                         $0.sequenceNumber > started && now.live(applying: $0).contains(target.file.path)
                     }
