@@ -4,6 +4,9 @@ import Columnar
 /// A primitive column of a file, for those who look at its chunks and bounds one by one.
 public struct ParquetLeafColumn: Sendable {
     let leaf: SchemaLeaf
+    /// The dotted name that people use, without the middle groups of lists and maps: `tags.element`. The columns of a
+    /// variant stand beneath it: `payload.value`.
+    public let path: String
 
     /// Index of its chunk in every row group.
     public var column: Int { leaf.column }
@@ -30,6 +33,21 @@ public struct ParquetLeafColumn: Sendable {
 extension ParquetFooter {
     /// The primitive columns in the order of the chunks. Throws `.corrupted` when the schema is not one whole tree.
     public func leafColumns(source: String) throws(FirnError) -> [ParquetLeafColumn] {
-        try SchemaTree.build(schema, source: source).flatMap(\.leaves).map { ParquetLeafColumn(leaf: $0) }
+        try SchemaTree.build(schema, source: source).flatMap { $0.leafColumns(prefix: "", name: $0.name) }
+    }
+}
+
+extension SchemaNode {
+    /// The leaves at or beneath this node under the names of Iceberg's schema.
+    fileprivate func leafColumns(prefix: String, name: String) -> [ParquetLeafColumn] {
+        let path = prefix + name
+        switch shape {
+        case .leaf(let leaf): return [ParquetLeafColumn(leaf: leaf, path: path)]
+        case .structure(let children): return children.flatMap { $0.leafColumns(prefix: path + ".", name: $0.name) }
+        case .list(let element): return element.leafColumns(prefix: path + ".", name: "element")
+        case .map(let key, let value):
+            return key.leafColumns(prefix: path + ".", name: "key")
+                + value.leafColumns(prefix: path + ".", name: "value")
+        }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Columnar
+import Parquet
 
 /// What is shown of a Parquet file.
 struct ParquetInspectOptions: ParsableArguments {
@@ -17,12 +18,11 @@ struct ParquetInspectOptions: ParsableArguments {
 struct ParquetColumnNames {
     /// By leaf, in the order of the chunks: `tags.element` for `tags.list.element`.
     let names: [String]
-    private let schema: Schema
+    private let leaves: [ParquetLeafColumn]
 
-    /// `schema` is the file's own.
-    init(_ schema: Schema) {
-        self.schema = schema
-        names = schema.allFields.filter { $0.field.type.isPrimitive }.map(\.path)
+    init(_ leaves: [ParquetLeafColumn]) {
+        self.leaves = leaves
+        names = leaves.map(\.path)
     }
 
     /// The leaves at or beneath the named columns; all when none is named. Throws `.invalidInput` (`unknown_column`).
@@ -40,12 +40,12 @@ struct ParquetColumnNames {
     /// One leaf and its type. A list stands for its elements.
     func leaf(_ name: String) throws(FirnError) -> (index: Int, type: DataType) {
         let found = try leaves([name])
-        guard found.count == 1, let field = schema.field(path: names[found[0]]) else {
+        guard found.count == 1, let type = leaves[found[0]].type else {
             throw FirnError(
                 .invalidInput, "nested_column",
                 "\"\(name)\" has several columns: \(found.map { names[$0] }.joined(separator: ", "))")
         }
-        return (found[0], field.type)
+        return (found[0], type)
     }
 
     private func unknown(_ name: String) -> FirnError {

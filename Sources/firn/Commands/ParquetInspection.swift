@@ -19,8 +19,8 @@ struct ParquetInspection {
             try file.read(at: range.lowerBound, count: range.count)
         }
         schema = try reader.fileSchema()
-        names = ParquetColumnNames(schema)
         leaves = try reader.footer.leafColumns(source: path)
+        names = ParquetColumnNames(leaves)
     }
 
     /// Every row that `--column` leaves, in bounded memory.
@@ -113,13 +113,9 @@ struct ParquetInspection {
 
     private var schemaTable: InspectReport.Table {
         var table = InspectReport.Table(title: "schema", columns: ["id", "column", "type", "required", "physical"])
-        var leaf = 0
+        let byPath = Dictionary(leaves.map { ($0.path, $0) }) { first, _ in first }
         for (path, field) in schema.allFields {
-            var physical = Cell.null
-            if field.type.isPrimitive, leaf < leaves.count {
-                physical = .text(leaves[leaf].physicalText)
-                leaf += 1
-            }
+            let physical = byPath[path].map { Cell.text($0.physicalText) } ?? .null
             // A file without ids is read under numbers of its own, which mean nothing outside.
             table.rows.append([
                 field.id > 0 ? .integer(Int64(field.id)) : .null, .text(path), .text(field.type.description),
