@@ -20,7 +20,7 @@ extension FindingCode {
             severity: .error, isRepairable: false, readers: "DuckDB ignores the deletes without a word",
             next: "write the deletes again with the engine that made them"),
         .deletionVectorPlaceWrong: Facts(
-            severity: .error, isRepairable: false, readers: "PyIceberg, Polars and DuckDB fail",
+            severity: .error, isRepairable: false, readers: "readers fail, or delete other rows",
             next: "write the deletes again with the engine that made them"),
         .equalityIdsMissing: Facts(
             severity: .error, isRepairable: false, readers: "readers fail or delete nothing",

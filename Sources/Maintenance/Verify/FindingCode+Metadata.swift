@@ -10,7 +10,7 @@ extension FindingCode {
         .metadataMemberMissing: Facts(
             severity: .error, isRepairable: true,
             readers: "without last-column-id PyIceberg and Polars fail, without table-uuid or current-schema-id "
-                + "DuckDB and ClickHouse, without sort orders ClickHouse; Java demands all of them",
+                + "DuckDB and ClickHouse, without sort orders ClickHouse",
             next: repairStep),
         .snapshotMemberMissing: Facts(
             severity: .warning, isRepairable: true,
@@ -35,7 +35,7 @@ extension FindingCode {
             next: "register an older metadata file"),
         .snapshotSequenceNumber: Facts(
             severity: .error, isRepairable: false,
-            readers: "deletes apply to the wrong files in every reader; Java refuses the next commit",
+            readers: "deletes apply to the wrong files in every reader",
             next: "firn doctor --repair raises last-sequence-number; rewrite the table when snapshots share a number"),
         .snapshotParentCycle: Facts(
             severity: .error, isRepairable: false, readers: "walks through the history never end or fail",
@@ -43,7 +43,7 @@ extension FindingCode {
         .snapshotSchemaUnknown: Facts(
             severity: .error, isRepairable: true, readers: "time travel to the snapshot fails", next: repairStep),
         .referenceUnknownSnapshot: Facts(
-            severity: .error, isRepairable: true, readers: "Java and Firn refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
         .currentSnapshotUnknown: Facts(
             severity: .error, isRepairable: false, readers: "no reader finds the current rows",
             next: "register an older metadata file, or point main to a snapshot that exists"),
@@ -64,17 +64,17 @@ extension FindingCode {
         .currentSchemaUnknown: Facts(
             severity: .error, isRepairable: true, readers: "no reader opens the table", next: repairStep),
         .defaultSpecUnknown: Facts(
-            severity: .error, isRepairable: true, readers: "Java and Firn refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
         .defaultSortOrderUnknown: Facts(
-            severity: .error, isRepairable: true, readers: "Java and Firn refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
         .specSourceUnknown: Facts(
-            severity: .warning, isRepairable: false, readers: "Java refuses specs of dropped columns before 1.7",
+            severity: .warning, isRepairable: false, readers: "engines that bind the spec to the current schema refuse the table",
             next: "remove the partition field with the engine that owns the table"),
         .summaryTotalsWrong: Facts(
             severity: .warning, isRepairable: true,
             readers: "statistics and dashboards are wrong; no reader takes rows from it", next: repairStep),
         .rowIdsWrong: Facts(
-            severity: .error, isRepairable: true, readers: "new rows get ids of old ones; Java refuses the table",
+            severity: .error, isRepairable: true, readers: "new rows get ids of old ones",
             next: repairStep),
         .rowIdsOverlap: Facts(
             severity: .error, isRepairable: false, readers: "two rows have one _row_id: changes are mixed up",
