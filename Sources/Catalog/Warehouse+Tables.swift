@@ -60,7 +60,8 @@ extension Warehouse {
         _ id: TableIdentifier, schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted,
         properties: [String: String] = [:], ifNotExists: Bool = false
     ) throws -> Table {
-        try PropertyRules.check(properties, directory: directory)
+        // Not a property of the table but of its creation; it is not kept as one.
+        try PropertyRules.check(properties.filter { $0.key != "format-version" }, directory: directory)
         if try tableExists(id) {
             guard ifNotExists else { throw TablePointers.exists(id) }
             return try loadTable(id)
