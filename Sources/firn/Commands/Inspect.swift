@@ -8,8 +8,9 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the inside of any file of a warehouse.",
         discussion: """
-            Understands Parquet data files, Avro manifests and manifest lists, table metadata and segments of the \
-            log, also when other engines wrote them. --rows prints the rows.
+            Understands Parquet data files, Avro manifests and manifest lists, Puffin files, table metadata and \
+            segments of the log, also when other engines wrote them. --rows prints the rows, of a Puffin file those \
+            that its deletion vectors delete.
 
             Of a Parquet file it shows the schema, row groups, column chunks with their encodings and sizes, statistics, \
             indexes and Bloom filters; narrowed to some columns, down to single pages, or asked whether a value may be \
@@ -44,11 +45,16 @@ struct Inspect: ParsableCommand {
                 context: ["file": path])
         }
         if head.starts(with: [0x4f, 0x62, 0x6a, 0x01]) { return try avro(files.readAll(path)) }
+        if head.starts(with: "PFA1".utf8) {
+            let inspection = try PuffinInspection(path: path)
+            if rows { return try inspection.printRows(output.output ?? .ndjson) }
+            return try inspection.report().print(output.format)
+        }
         if LogInspector.recognises(head) { return try log() }
         if head.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") { return try metadata(files.readAll(path)) }
         throw FirnError(
             .unsupported, "unknown_file",
-            "the file is neither Parquet, Avro, table metadata nor a log segment", context: ["file": path])
+            "the file is neither Parquet, Avro, Puffin, table metadata nor a log segment", context: ["file": path])
     }
 
     // MARK: Avro
