@@ -55,7 +55,10 @@ extension SnapshotBuilder {
 
         func drops(_ entry: ManifestEntry) -> Bool {
             let file = entry.dataFile
-            if files.contains(file.deleteKey) || entry.sequenceNumber ?? 0 < sequenceNumberMin { return true }
+            let number = entry.sequenceNumber ?? 0
+            if files.contains(file.deleteKey) || number < sequenceNumberMin { return true }
+            // An equality delete only applies to older files.
+            if file.content == .equalityDeletes, number > 0, number == sequenceNumberMin { return true }
             return file.content == .positionDeletes && file.referencedDataFile.map(dataFiles.contains) ?? false
         }
     }
