@@ -20,6 +20,12 @@ ROWS = [{"id": i, "kind": "abc"[i % 3], "v": None if i % 5 == 0 else i / 4} for 
 EXPECTED = pa.schema([("id", pa.int64()), ("kind", pa.string()), ("v", pa.float64())])
 
 
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    """chDB opens files below the working directory only."""
+    monkeypatch.chdir("/")
+
+
 def create(warehouse, version: int, partition: str, properties: dict) -> None:
     arguments = ["--partition", partition] if partition else []
     for key, value in ({"format-version": version} | properties).items():
@@ -43,9 +49,8 @@ def check(warehouse, expected: list[dict], engines=("pyiceberg", "duckdb", "pola
         if engine == "chdb":
             location = metadata_location(warehouse, "t.rows").removeprefix("file://")
             folder, name = location.split("/metadata/")
-            rows = chdb_query(
-                f"SELECT * FROM icebergLocal('{folder}') SETTINGS iceberg_metadata_file_path='metadata/{name}',"
-            )
+            setting = f"SETTINGS iceberg_metadata_file_path='metadata/{name}'"
+            rows = chdb_query(f"SELECT * FROM icebergLocal('{folder}', {setting})")
         else:
             rows = READERS[engine](warehouse, "t.rows")
         assert_same_rows(rows, table, engine)
@@ -124,13 +129,13 @@ def foreign(tmp_path):
     return make
 
 
-def check_foreign(warehouse, forge: Forge, left: list[dict]) -> None:
+def check_foreign(warehouse, forge: Forge, left: list[dict], duckdb: bool = True) -> None:
     """Firn and DuckDB agree with what the deletes mean."""
     table = pa.Table.from_pylist(left, schema=EXPECTED)
-    with duckdb_connection() as connection:
-        assert_same_rows(
-            connection.execute(f"SELECT * FROM iceberg_scan('{forge.location}')").to_arrow_table(), table, "duckdb"
-        )
+    if duckdb:
+        with duckdb_connection() as connection:
+            rows = connection.execute(f"SELECT * FROM iceberg_scan('{forge.location}')").to_arrow_table()
+        assert_same_rows(rows, table, "duckdb")
     firn("table", "register", "t.rows", forge.location, warehouse=warehouse).ok()
     rows = firn("query", "SELECT * FROM t.rows ORDER BY id", warehouse=warehouse).rows()
     assert rows == sorted(left, key=lambda row: row["id"])
@@ -181,7 +186,15 @@ def test_foreign_equality_deletes(warehouse, foreign):
         row for row in ROWS if row["id"] % 6 and (row["kind"], row["v"]) not in {("a", None), ("b", 1.75)}
     ]  # fmt: skip
     assert len(left) < 245
-    check_foreign(warehouse, forge, left)
+    # DuckDB 1.5.5 drops rows too whose key columns are null where the delete's are not.
+    check_foreign(warehouse, forge, left, duckdb=False)
+
+
+def test_foreign_equality_deletes_of_one_column(warehouse, foreign):
+    forge = foreign()
+    numbers = key_table([{"id": i} for i in range(0, 300, 6)], id=(pa.int64(), 1))
+    forge = forge.commit([forge.equality_file(numbers, [1], "eq-a.parquet")])
+    check_foreign(warehouse, forge, [row for row in ROWS if row["id"] % 6])
 
 
 def test_foreign_deletes_in_partitions(warehouse, foreign):
@@ -194,7 +207,8 @@ def test_foreign_deletes_in_partitions(warehouse, foreign):
     forge = forge.commit([forge.position_file(rows, "pos.parquet", partition={"kind": "c"})])
     # Rows of a partition are in the order they came in.
     firsts = {min(r["id"] for r in ROWS[part * 100 : part * 100 + 100] if r["kind"] == "c") for part in range(3)}
-    check_foreign(warehouse, forge, [row for row in left if row["id"] not in firsts])
+    # DuckDB 1.5.5 applies equality deletes of one partition to all.
+    check_foreign(warehouse, forge, [row for row in left if row["id"] not in firsts], duckdb=False)
 
 
 def test_rows_appended_after_deletes_stay(warehouse, foreign):

@@ -116,10 +116,10 @@ enum PositionDeleteFile {
         func write(_ path: String, _ positions: RowPositions) throws {
             paths.insert(path)
             var builder = BatchBuilder(PositionDeleteFile.schema, rowCapacity: Self.batchRows)
-            try positions.forEach { position in
+            for position in positions {
                 builder.columns[0].append(.string(path))
                 builder.columns[1].append(.long(position))
-                guard builder.rowCount == Self.batchRows else { return }
+                guard builder.rowCount == Self.batchRows else { continue }
                 try writer.write(builder.finish())
                 builder = BatchBuilder(PositionDeleteFile.schema, rowCapacity: Self.batchRows)
             }

@@ -129,15 +129,16 @@ struct RoaringContainer: Hashable, Sendable {
 
     /// Bits with few members become an array.
     private mutating func shrink() {
-        guard form == .bits, count <= Self.arrayCountMax else { return }
-        var sorted: [UInt16] = []
-        sorted.reserveCapacity(count)
-        forEach { sorted.append($0) }
-        self = RoaringContainer(sorted: sorted)
+        if form == .bits, count <= Self.arrayCountMax { self = RoaringContainer(sorted: members) }
     }
 
-    private func forEach(_ body: (UInt16) -> Void) {
-        forEachRange(in: 0...UInt16.max) { low, high in for value in low...high { body(value) } }
+    /// Ascending.
+    var members: [UInt16] {
+        if form == .array { return values }
+        var sorted: [UInt16] = []
+        sorted.reserveCapacity(count)
+        forEachRange(in: 0...UInt16.max) { low, high in sorted.append(contentsOf: low...high) }
+        return sorted
     }
 
     /// Calls `body` with the first and last member of every run of members within `range`, ascending. What an array

@@ -106,25 +106,10 @@ public struct RowPositions: Hashable, Sendable {
         }
     }
 
-    /// Calls `body` with every position, ascending.
-    public func forEach(_ body: (Int64) throws -> Void) rethrows {
-        for (high, bitmap) in zip(highKeys, bitmaps) {
-            for (key, container) in zip(bitmap.keys, bitmap.containers) {
-                let base = Int64(high) << 32 | Int64(key) << 16
-                var members: [UInt16] = []
-                members.reserveCapacity(container.count)
-                container.forEachRange(in: 0...UInt16.max) { low, high in
-                    for value in low...high { members.append(value) }
-                }
-                for member in members { try body(base | Int64(member)) }
-            }
-        }
-    }
-
     /// Calls `body` with ascending ranges that together hold the positions within `range`.
     func forEachRange(in range: Range<Int64>, _ body: (Range<Int64>) -> Void) {
         guard !range.isEmpty else { return }
-        let (first, last) = (max(0, range.lowerBound), range.upperBound - 1)
+        let (first, last) = (Swift.max(0, range.lowerBound), range.upperBound - 1)
         for (high, bitmap) in zip(highKeys, bitmaps) {
             let start = Int64(high) << 32
             guard start <= last, start | 0xffff_ffff >= first else { continue }
@@ -170,4 +155,40 @@ public struct RowPositions: Hashable, Sendable {
     var byteCount: Int {
         bitmaps.reduce(64) { total, bitmap in bitmap.containers.reduce(total + 64) { $0 + $1.byteCount } }
     }
+}
+
+extension RowPositions: Sequence {
+    /// Every position, ascending; holds the members of one container at a time.
+    public struct Iterator: IteratorProtocol {
+        fileprivate let positions: RowPositions
+        private var bitmap = 0
+        private var container = 0
+        private var base: Int64 = 0
+        private var members: [UInt16] = []
+        private var place = 0
+
+        fileprivate init(_ positions: RowPositions) { self.positions = positions }
+
+        public mutating func next() -> Int64? {
+            while place == members.count {
+                guard bitmap < positions.bitmaps.count else { return nil }
+                let open = positions.bitmaps[bitmap]
+                guard container < open.keys.count else {
+                    bitmap += 1
+                    container = 0
+                    continue
+                }
+                base = Int64(positions.highKeys[bitmap]) << 32 | Int64(open.keys[container]) << 16
+                members = open.containers[container].members
+                place = 0
+                container += 1
+            }
+            defer { place += 1 }
+            return base | Int64(members[place])
+        }
+    }
+
+    public func makeIterator() -> Iterator { Iterator(self) }
+
+    public var underestimatedCount: Int { count }
 }

@@ -42,7 +42,7 @@ struct PuffinInspection {
         var printer = RowPrinter(columns: ["file_path", "pos"], format: format)
         for blob in file.footer.blobs {
             let path = blob[DeletionVector.fileProperty].map { Cell.text($0) } ?? .null
-            try positions(blob)?.forEach { try printer.print([path, .integer($0)]) }
+            for position in try positions(blob) ?? RowPositions() { try printer.print([path, .integer(position)]) }
         }
         try printer.finish()
     }

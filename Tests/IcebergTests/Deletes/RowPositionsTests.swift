@@ -6,11 +6,7 @@ import Testing
 @Suite struct RowPositionsTests {
     private static let folder = "iceberg/iceberg-go/table/dv/testdata/deletes/"
 
-    private func list(_ positions: RowPositions) -> [Int64] {
-        var all: [Int64] = []
-        positions.forEach { all.append($0) }
-        return all
-    }
+    private func list(_ positions: RowPositions) -> [Int64] { Array(positions) }
 
     /// Sets of every shape: sparse, dense, runs, ends of containers, upper halves.
     private static let shapes: [[Int64]] = [
