@@ -96,7 +96,7 @@ struct FileExamination: Sendable {
         }
     }
 
-    /// Positions of a deletion vector; nil for an entry that names no place in the file, which has a finding of its own.
+    /// Positions of a deletion vector; nil for an entry that names no place in the file: that is told elsewhere.
     private func vector(of file: DataFile, size: Int) throws -> Int64? {
         guard let offset = file.contentOffset, let bytes = file.contentBytes, offset >= 0, bytes > 0,
             offset <= Int64(size), bytes <= Int64(size) - offset

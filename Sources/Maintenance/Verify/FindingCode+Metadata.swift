@@ -43,7 +43,8 @@ extension FindingCode {
         .snapshotSchemaUnknown: Facts(
             severity: .error, isRepairable: true, readers: "time travel to the snapshot fails", next: repairStep),
         .referenceUnknownSnapshot: Facts(
-            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table",
+            next: repairStep),
         .currentSnapshotUnknown: Facts(
             severity: .error, isRepairable: false, readers: "no reader finds the current rows",
             next: "register an older metadata file, or point main to a snapshot that exists"),
@@ -64,11 +65,14 @@ extension FindingCode {
         .currentSchemaUnknown: Facts(
             severity: .error, isRepairable: true, readers: "no reader opens the table", next: repairStep),
         .defaultSpecUnknown: Facts(
-            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table",
+            next: repairStep),
         .defaultSortOrderUnknown: Facts(
-            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table", next: repairStep),
+            severity: .error, isRepairable: true, readers: "Firn and other strict readers refuse the table",
+            next: repairStep),
         .specSourceUnknown: Facts(
-            severity: .warning, isRepairable: false, readers: "engines that bind the spec to the current schema refuse the table",
+            severity: .warning, isRepairable: false,
+            readers: "engines that bind the spec to the current schema refuse the table",
             next: "remove the partition field with the engine that owns the table"),
         .summaryTotalsWrong: Facts(
             severity: .warning, isRepairable: true,
