@@ -97,6 +97,12 @@ import Testing
             fails(.invalidInput, "bad_property") {
                 _ = try committer.apply([.setProperties(["write.data.path": "file:///etc"])], requirements: [])
             })
+        for location in ["file:///etc", "file://\(scratch.path)/wal/x", "\(scratch.path)/shop/orders"] {
+            #expect(
+                fails(.invalidInput, "bad_location") {
+                    _ = try committer.apply([.setLocation(location)], requirements: [])
+                })
+        }
         #expect(try committer.apply([], requirements: []).table.metadataLocation == result.table.metadataLocation)
         _ = try committer.append(try warehouse.writeDataFiles(1, of: table), ingest: nil)
         #expect(try warehouse.loadTable(table.identifier).metadata.nextRowId == 1)

@@ -66,7 +66,8 @@ extension TableUpdate {
         ) {
             let before = old?.preservedItems(list) ?? []
             let after = new.preservedItems(list)
-            updates += after.filter { !before.contains($0) }.map(set)
+            let known = Set(before)
+            updates += after.filter { !known.contains($0) }.map(set)
             let kept = Set(after.compactMap { $0[key] })
             updates += before.compactMap { $0[key] }.filter { !kept.contains($0) }.compactMap(remove)
         }
