@@ -133,7 +133,9 @@ public struct RowChange {
                 }
                 delta.validation = CommitValidation(
                     startSnapshotId: table.metadata.currentSnapshotId,
-                    isolation: table.metadata.tableProperties.isolation(of: operation))
+                    isolation: table.metadata.tableProperties.isolation(of: operation),
+                    // A row may be deleted twice, but not written anew after somebody else deleted it.
+                    rewritesRows: operation != .delete || !delta.addedData.isEmpty)
                 do {
                     let result = try committer.rowDelta(delta)
                     report.snapshotId = result.snapshotId

@@ -1,4 +1,3 @@
-
 extension DataType {
     /// The same type with every id 0.
     public var withoutIds: DataType {
