@@ -14,7 +14,8 @@ import Base
 import Iceberg
 import SQLiteKit
 
-/// One table's change in a commit of several tables; made by `TableCommitter.appending`, `overwriting` and `changingRows`.
+/// One table's change in a commit of several tables; made by `TableCommitter.appending`, `overwriting` and
+/// `changingRows`.
 public struct JointPart {
     let participant: JointCommit.Participant
 }

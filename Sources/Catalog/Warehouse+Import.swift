@@ -41,8 +41,8 @@ extension Warehouse {
     /// The table may lie outside the warehouse. It is read and written in its own place; what no snapshot reaches any
     /// more is only deleted where the warehouse holds the table's folders.
     ///
-    /// Throws `.notFound` for a missing file, `.corrupted` and `.unsupported` for one that is no metadata Firn can read,
-    /// `.notFound` (`manifest_list_missing`) when a snapshot's list is gone, `.alreadyExists` (`table_exists`,
+    /// Throws `.notFound` for a missing file, `.corrupted` and `.unsupported` for one that is no metadata Firn can
+    /// read, `.notFound` (`manifest_list_missing`) when a snapshot's list is gone, `.alreadyExists` (`table_exists`,
     /// `table_registered`, `name_taken_by_namespace`), `.notFound` (`namespace_not_found`).
     public func registerTable(_ id: TableIdentifier, metadata path: String) throws -> Table {
         let location = try ObjectLocation.normalized(path)

@@ -27,7 +27,8 @@ final class ChangeFiles {
     /// New rows as data files, which serve every attempt.
     func write(_ rows: [RecordBatch], table: Table) throws -> [DataFile] {
         guard rows.contains(where: { $0.rowCount > 0 }) else { return [] }
-        let writer = try DataFileWriter(metadata: table.metadata, schema: rows[0].schema, store: warehouse.store) { folder, _ in
+        let writer = try DataFileWriter(metadata: table.metadata, schema: rows[0].schema, store: warehouse.store) {
+            folder, _ in
             try self.location(folder, "parquet", table, suffix: "") { self.kept.append($0) }
         }
         do {

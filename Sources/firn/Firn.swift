@@ -21,7 +21,8 @@ struct Firn: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Demo.self, TableCommand.self, SchemaCommand.self, NamespaceCommand.self, IngestCommand.self,
-            DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, Snapshots.self, Files.self,
+            DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, Snapshots.self,
+            Files.self,
             TagCommand.self, BranchCommand.self, Rollback.self, CherryPick.self, Compact.self, ScheduleCommand.self,
             Expire.self, CollectGarbage.self, Verify.self, Doctor.self,
             Inspect.self, Bench.self,

@@ -145,7 +145,11 @@ private final class ModelRun {
         if action.removesData, before.data.keys.contains(where: { after.data[$0] == nil }) {
             // Deletes that are older than every live file go.
             let oldest = after.data.values.map(\.sequenceNumber).min() ?? snapshot.sequenceNumber
-            after.deletes = after.deletes.filter { $0.value.sequenceNumber >= oldest }
+            after.deletes = after.deletes.filter {
+                // Position deletes reach files of their own commit, equality deletes only older ones.
+                let reachesOwn = $0.value.file.content == .positionDeletes
+                return $0.value.sequenceNumber > oldest || reachesOwn && $0.value.sequenceNumber == oldest
+            }
         }
         try compare(snapshot, &after)
         states[snapshot.snapshotId] = after

@@ -2,9 +2,9 @@ import CZlib
 
 /// One gzip member put together from parts that were compressed at different times.
 ///
-/// A DEFLATE stream that is flushed in full ends on a byte and refers to nothing before it, so streams follow each other
-/// as they are; the checksum of the whole is combined from those of the parts (RFC 1951, RFC 1952). Text that grows by
-/// its end can thus be kept compressed, part by part, and only what is new is compressed again.
+/// A DEFLATE stream that is flushed in full ends on a byte and refers to nothing before it, so streams follow each
+/// other as they are; the checksum of the whole is combined from those of the parts (RFC 1951, RFC 1952). Text that
+/// grows by its end can thus be kept compressed, part by part, and only what is new is compressed again.
 public struct GzipAssembly {
     /// Compressed text that may stand anywhere in a member but at its end.
     public struct Part: Sendable {

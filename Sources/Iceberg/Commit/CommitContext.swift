@@ -30,8 +30,8 @@ public struct CommitContext: Sendable {
     }
 }
 
-/// A commit that is ready: write `objects` in order, then swap the table's pointer to `metadataLocation`. A catalog that
-/// writes metadata files itself gets `requirements` and `updates` instead of the last object.
+/// A commit that is ready: write `objects` in order, then swap the table's pointer to `metadataLocation`. A catalog
+/// that writes metadata files itself gets `requirements` and `updates` instead of the last object.
 public struct PreparedCommit: Sendable {
     /// The base with `updates` applied, its times and logs stamped.
     public var metadata: TableMetadata

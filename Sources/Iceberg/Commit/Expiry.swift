@@ -66,8 +66,8 @@ enum ExpiryOnCommit {
 /// snapshot, and statistics.
 ///
 /// A manifest that disappears from one snapshot to the next never comes back in a linear history. So when the removed
-/// snapshots are the oldest of a single chain, the oldest kept one knows all that is still needed, and the price is that
-/// of the removed snapshots, however many are kept (`linear`). Every other history is searched whole (`complete`).
+/// snapshots are the oldest of a single chain, the oldest kept one knows all that is still needed, and the price is
+/// that of the removed snapshots, however many are kept (`linear`). Every other history is searched whole (`complete`).
 enum Unreachable {
     static func files(after kept: TableMetadata, base: TableMetadata, store: any ObjectStore) throws -> [String] {
         if let files = try filesOfChain(after: kept, base: base, store: store) { return files }

@@ -26,8 +26,8 @@ extension SnapshotBuilder {
         return try added(files, .data, dataSequenceNumber)
     }
 
-    /// Throws `.invalidInput` (`bad_delete_file`, `duplicate_delete_file`): version 2 takes position and equality delete
-    /// files, version 3 deletion vectors and equality delete files, at most one vector a data file.
+    /// Throws `.invalidInput` (`bad_delete_file`, `duplicate_delete_file`): version 2 takes position and equality
+    /// delete files, version 3 deletion vectors and equality delete files, at most one vector a data file.
     mutating func addedDeleteManifests(_ files: [DataFile]) throws(FirnError) -> [ManifestFile] {
         var keys: Set<DeleteFileKey> = []
         var targets: Set<String> = []

@@ -3,8 +3,8 @@ import Columnar
 import Storage
 
 /// Removing files: only manifests that hold one of them are rewritten, removed files as deleted, the others as existing
-/// with explicit sequence numbers and row ids. What is rewritten goes into as few manifests as their target size allows,
-/// so that removing many small files does not leave as many small manifests.
+/// with explicit sequence numbers and row ids. What is rewritten goes into as few manifests as their target size
+/// allows, so that removing many small files does not leave as many small manifests.
 extension SnapshotBuilder {
     /// The current data manifests without these files, and the entries that went.
     ///
@@ -73,7 +73,7 @@ extension SnapshotBuilder {
         var writers: [Int: ManifestWriter] = [:]
         let searchesAll = !removal.dataFiles.isEmpty || !removal.vectorTargets.isEmpty
         for manifest in current where manifest.content == .deletes {
-            guard searchesAll || !missing.isEmpty || manifest.minSequenceNumber < removal.sequenceNumberMin else {
+            guard searchesAll || !missing.isEmpty || manifest.minSequenceNumber <= removal.sequenceNumberMin else {
                 manifests.append(manifest)
                 continue
             }

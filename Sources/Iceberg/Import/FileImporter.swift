@@ -48,8 +48,8 @@ public struct FileImporter: Sendable {
     ///
     /// Throws `.notFound` for a missing file; `.corrupted` and `.unsupported` for one that is no Parquet file or cannot
     /// be read; `.invalidInput`: `incompatible_type`, `missing_column`, `null_in_required`, `field_id_mismatch` and
-    /// `field_ids` for a schema that does not fit, `partition_unknown` and `partition_mixed` for rows that do not lie in
-    /// one known partition.
+    /// `field_ids` for a schema that does not fit, `partition_unknown` and `partition_mixed` for rows that do not lie
+    /// in one known partition.
     public func examine(_ location: String, store: any ObjectStore) throws -> Outcome {
         guard let fileBytes = try store.size(location) else {
             throw FirnError(.notFound, "file_not_found", "there is no such file", context: ["file": location])

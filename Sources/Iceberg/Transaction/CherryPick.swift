@@ -73,8 +73,8 @@ extension SnapshotProducer {
 }
 
 extension SnapshotBuilder {
-    /// The data files that a snapshot added and removed. Throws `.invalidInput` (`bad_cherry_pick`) when it wrote delete
-    /// files, which name files and sequence numbers of their own history.
+    /// The data files that a snapshot added and removed. Throws `.invalidInput` (`bad_cherry_pick`) when it wrote
+    /// delete files, which name files and sequence numbers of their own history.
     fileprivate func changes(of snapshot: Snapshot) throws -> (added: [DataFile], removed: Set<String>) {
         var added: [DataFile] = []
         var removed: Set<String> = []

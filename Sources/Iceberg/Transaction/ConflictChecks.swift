@@ -2,7 +2,8 @@ import Base
 import Columnar
 import Storage
 
-/// What others committed to the branch since a snapshot, and whether it stands against a commit that read that snapshot.
+/// What others committed to the branch since a snapshot, and whether it stands against a commit that read that
+/// snapshot.
 ///
 /// 1. The snapshots between the branch's head and the start are found by their parents; a gap (the start is no
 ///    ancestor, or history has expired) fails the commit.

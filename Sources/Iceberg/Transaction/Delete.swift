@@ -3,8 +3,8 @@ import Columnar
 import Storage
 
 extension SnapshotProducer {
-    /// Deletes all rows that match a filter by removing whole files, as metrics and partitions prove it; nil when no row
-    /// can match.
+    /// Deletes all rows that match a filter by removing whole files, as metrics and partitions prove it; nil when no
+    /// row can match.
     ///
     /// Throws as `overwrite` by filter: `.conflict` (`rows_partially_match`) when a file would have to be split.
     public static func delete(

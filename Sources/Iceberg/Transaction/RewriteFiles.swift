@@ -3,8 +3,8 @@ import Columnar
 import Storage
 
 extension SnapshotProducer {
-    /// Replaces files by others with the same rows: compaction. Delete files that apply to no live data file any more go
-    /// with them.
+    /// Replaces files by others with the same rows: compaction. Delete files that apply to no live data file any more
+    /// go with them.
     ///
     /// - Parameters:
     ///   - removed: locations of live data files.

@@ -2,7 +2,8 @@ import Base
 import Columnar
 
 extension SnapshotProducer {
-    /// Makes a partition spec the one of new files, adding it unless an equal one is there. Files that exist keep theirs.
+    /// Makes a partition spec the one of new files, adding it unless an equal one is there. Files that exist keep
+    /// theirs.
     ///
     /// Throws `.invalidInput` (`bad_partition_spec`).
     public static func setSpec(

@@ -10,8 +10,8 @@ public struct CompactionOptions: Hashable, Sendable {
     public var inputFilesMin: Int
     /// `firn.compaction.group-bytes-max`, default and at most the target: bytes one group reads, and so writes.
     public var groupBytesMax: Int64
-    /// `firn.compaction.delete-ratio`, default 0.3: a file of which this share of rows is deleted is rewritten, whatever
-    /// its size.
+    /// `firn.compaction.delete-ratio`, default 0.3: a file of which this share of rows is deleted is rewritten,
+    /// whatever its size.
     public var deletedShareMin: Double
     /// Files one group reads. Bounds what a conflict or a kill throws away when files are tiny.
     public var groupFilesMax = 2000

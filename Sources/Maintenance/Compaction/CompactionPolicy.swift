@@ -23,9 +23,9 @@ import Columnar
 ///
 /// Forced, 2 becomes "two files or more": everything small is packed, whatever it costs.
 ///
-/// A file, of any size, of which `deletedShareMin` of the rows are deleted is rewritten by itself when no group takes it;
-/// forced, every file is that has deletes. A rewrite drops that share of the rows, so it pays for itself the sooner the
-/// higher the share: at 0.3, a row is rewritten for deletes at most once for every 0.3 rows deleted.
+/// A file, of any size, of which `deletedShareMin` of the rows are deleted is rewritten by itself when no group takes
+/// it; forced, every file is that has deletes. A rewrite drops that share of the rows, so it pays for itself the sooner
+/// the higher the share: at 0.3, a row is rewritten for deletes at most once for every 0.3 rows deleted.
 public enum CompactionPolicy {
     /// Rewrites of one row at most, for rows that arrive in files of `fileBytes`; see above.
     public static func rewritesMax(fileBytes: Int64, options: CompactionOptions) -> Int {
@@ -38,8 +38,8 @@ public enum CompactionPolicy {
         return rewrites
     }
 
-    /// Plans for a table with these live files, in the order of spec, partition of the oldest file, and size; then those
-    /// of files with many deleted rows. Every file is in at most one plan.
+    /// Plans for a table with these live files, in the order of spec, partition of the oldest file, and size; then
+    /// those of files with many deleted rows. Every file is in at most one plan.
     public static func plans(
         _ files: [CompactionCandidate], options: CompactionOptions, isForced: Bool = false
     ) -> [CompactionPlan] {

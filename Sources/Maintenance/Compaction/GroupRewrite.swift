@@ -7,9 +7,9 @@ import Storage
 /// Writes the files of one plan anew, without deleted rows, and proves that no other row was lost, doubled or changed
 /// (G6).
 ///
-/// 1. Read the inputs one after the other, a row group at a time, with all columns of the current schema and the deletes
-///    applied; add every batch to the fingerprint of the inputs and hand it to the writer. In format version 3 the rows
-///    bring their ids and the sequence numbers of their last change.
+/// 1. Read the inputs one after the other, a row group at a time, with all columns of the current schema and the
+///    deletes applied; add every batch to the fingerprint of the inputs and hand it to the writer. In format version 3
+///    the rows bring their ids and the sequence numbers of their last change.
 /// 2. Each output's path is in the ledger before its first byte is written, so a crash leaves nothing behind (G9).
 /// 3. Read the outputs back from the store and compare row count and fingerprint. Unequal: the outputs are deleted and
 ///    the rewrite fails.

@@ -1,7 +1,7 @@
 import Base
 import Iceberg
-import Storage
 import Query
+import Storage
 
 /// Looks into one Puffin file: its blobs and, of deletion vectors, how many rows they delete.
 struct PuffinInspection {
