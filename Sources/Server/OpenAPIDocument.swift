@@ -56,7 +56,26 @@ enum OpenAPIDocument {
               operationId: alterTable
               requestBody:
                 required: true
-                content: {application/json: {schema: {type: object, properties: {set-properties: {type: object, additionalProperties: {type: string}}, remove-properties: {type: array, items: {type: string}}, rename-to: {type: string}}}}}
+                content:
+                  application/json:
+                    schema:
+                      type: object
+                      properties:
+                        set-properties:
+                          description: format-version upgrades the table
+                          type: object
+                          additionalProperties: {type: string}
+                        remove-properties: {type: array, items: {type: string}}
+                        partition:
+                          description: 'Either "set" alone, or any of the others'
+                          type: object
+                          properties:
+                            set: {type: string, description: All terms; empty for an unpartitioned table, examples: ['day(ts), country']}
+                            add: {type: string, description: Terms, examples: ['bucket(16, id)']}
+                            drop: {type: string, description: Terms or names, examples: [day(ts)]}
+                            rename: {type: object, description: Old names to new ones, additionalProperties: {type: string}}
+                        sort: {type: string, description: 'Sort terms, or "none"', examples: [ts desc nulls last]}
+                        rename-to: {type: string}
               responses:
                 '200': {description: The altered table, content: {application/json: {schema: {$ref: '#/components/schemas/Table'}}}}
                 default: {$ref: '#/components/responses/Problem'}
@@ -186,8 +205,9 @@ enum OpenAPIDocument {
               summary: Change the schema, all operations or none
               operationId: changeSchema
               description: >
-                Adds optional columns, widens types (int to long, float to double, decimal to more digits), makes columns
-                optional; at any depth. What is already so is skipped.
+                Adds, drops, renames, moves and widens columns, makes them optional or required, describes them, sets defaults
+                of new rows (format version 3) and identifier columns; at any depth, each operation working on what those before
+                it made. What is already so is skipped.
               requestBody:
                 required: true
                 content:
@@ -201,14 +221,26 @@ enum OpenAPIDocument {
                           minItems: 1
                           items:
                             type: object
-                            required: [op, column]
+                            required: [op]
                             properties:
-                              op: { type: string, enum: [add, widen, optional] }
+                              op:
+                                type: string
+                                enum: [add, drop, rename, move, widen, optional, required, doc, default, identifier]
                               column:
-                                description: A dotted path, or an array of names
+                                description: A dotted path, or an array of names; of every operation but identifier
                                 oneOf: [{ type: string }, { type: array, items: { type: string } }]
-                              type: { description: "Iceberg's JSON form or the short form; for add and widen" }
-                              doc: { type: string }
+                              columns: { type: array, items: {}, description: Of identifier }
+                              to: { type: string, description: The new name of rename }
+                              type: { description: "Iceberg's JSON form or the short form, of add and widen" }
+                              doc: { type: [string, "null"], description: Of add and doc }
+                              default:
+                                description: >
+                                  Iceberg's single-value JSON; of add (both defaults) and of default, where null removes it
+                              required: { type: boolean, description: "Of add, with a default" }
+                              allow-incompatible: { type: boolean, description: Of required }
+                              first: { type: boolean, description: Of add and move }
+                              after: { description: "A sibling, of add and move" }
+                              before: { description: "A sibling, of add and move" }
               responses:
                 "200":
                   description: '{"changed", "schema-id", "schema"}'
@@ -416,12 +448,18 @@ enum OpenAPIDocument {
                 namespace: {type: string}
                 name: {type: string}
                 schema:
-                  description: The short form ("id long required, ts timestamptz") or Iceberg's schema object
+                  description: >-
+                    The short form ("id long required, ts timestamptz, n int default 0") or Iceberg's schema object. The
+                    types variant, unknown, timestamp_ns and timestamptz_ns, and defaults, need format version 3; without it
+                    the answer is 400 format_version.
                   oneOf: [{type: string}, {type: object}]
                 partition: {type: string, examples: ['day(ts), country']}
                 sort: {type: string, examples: ['ts desc']}
                 identifier: {oneOf: [{type: string}, {type: array, items: {type: string}}]}
-                properties: {type: object, additionalProperties: {type: string}}
+                properties:
+                  description: Among them format-version, 2 (default) or 3
+                  type: object
+                  additionalProperties: {type: string}
                 if-not-exists: {type: boolean, default: false}
             Table:
               type: object
