@@ -101,6 +101,7 @@ let testTargets: [Target] = [
     tests(
         "MaintenanceTests",
         ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
+    tests("MutationTests", ["Base", "Columnar", "Mutation"]),
     tests("ServerTests", ["Base", "Server"]),
     tests("TidyTests", ["Base"]),
 ]

@@ -4,8 +4,9 @@ extension FindingCode {
         .deleteFileMissing: Facts(
             severity: .error, isRepairable: true, readers: "every scan of the files it applies to fails",
             next: "restore the file; or firn doctor --repair --drop-missing, which brings its deleted rows back"),
+        // Legal, and usual once all data files of a partition were rewritten: not worth an alarm.
         .danglingPositionDelete: Facts(
-            severity: .warning, isRepairable: true, readers: "none is wrong; scans open the file for nothing",
+            severity: .info, isRepairable: true, readers: "none is wrong; scans open the file for nothing",
             next: repairStep),
         .danglingDeletionVector: Facts(
             severity: .warning, isRepairable: true, readers: "none is wrong; scans open the file for nothing",
