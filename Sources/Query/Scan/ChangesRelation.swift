@@ -122,16 +122,17 @@ final class ChangesRelation: Relation {
             var positions = RowPositions()
             let reader = try reader(task, Schema(fields: [Iceberg.MetadataColumn.position.field]), .alwaysTrue)
             while let batch = try reader.next() {
-                for position in Self.positions(batch) { positions.insert(position) }
+                let found = Self.positions(batch)
+                for row in 0..<found.count { positions.insert(found[row]) }
             }
             return positions
         }
 
-        private static func positions(_ batch: RecordBatch) -> UnsafeBufferPointer<Int64> {
+        private static func positions(_ batch: RecordBatch) -> Buffer<Int64> {
             guard case .int64(let values) = batch.columns[batch.columns.count - 1].storage else {
                 preconditionFailure("positions are longs")
             }
-            return values.values
+            return values
         }
 
         /// The rows of a batch that are changes; nil for none.
@@ -146,7 +147,8 @@ final class ChangesRelation: Relation {
                 guard !left.isEmpty else { return nil }
                 batch = batch.taking(left)
             }
-            let rows = Self.positions(batch).map { Int32(truncatingIfNeeded: $0) }
+            let positions = Self.positions(batch)
+            let rows = (0..<positions.count).map { Int32(truncatingIfNeeded: positions[$0]) }
             var columns: [Column] = []
             var place = 0
             for field in projection.fields {
