@@ -144,10 +144,16 @@ class Committer(Actor):
 
     def done(self, operation: Operation, detail: str = "", snapshot_id: int | None = None) -> None:
         self.ledger.close(operation, "done", detail, snapshot_id)
+        self.mine = self.after(operation)
+
+    def after(self, operation: Operation) -> dict[int, str]:
+        """The rows of this writer with the operation done."""
+        rows = dict(self.mine)
         for name, value in operation.changes.items():
-            self.mine.pop(name, None)
-            if value is not None:
-                self.mine[name] = value
+            rows.pop(name, None)
+            if value is not None and name >= SPAN:
+                rows[name] = value
+        return rows
 
     def undecided(self, operation: Operation, *, may_have_happened: bool, detail: str) -> None:
         """Looks at the table: all of the operation is there, or nothing."""
@@ -155,11 +161,7 @@ class Committer(Actor):
             # Others may have changed the rows since.
             return self.ledger.close(operation, "open" if may_have_happened else "failed", detail)
         found = self.look()
-        after = dict(self.mine)
-        for name, value in operation.changes.items():
-            after.pop(name, None)
-            if value is not None:
-                after[name] = value
+        after = self.after(operation)
         if found == self.mine:
             return self.ledger.close(operation, "failed", detail)
         assert may_have_happened, f"{operation} failed, but changed rows: {sorted(found.items() ^ self.mine.items())}"
@@ -358,6 +360,9 @@ class ForeignCommitter(Committer):
             try:
                 change(foreign_catalog(self.warehouse).load_table(TABLE))
                 self.gate.set()
+                # Its own retries clean up behind them, but for the metadata files that lost the race.
+                new = RecordingFileIO.written - before
+                self.litter |= {path for path in new if path.endswith(".metadata.json")}
                 return self.done(operation, f"{attempt + 1} attempts")
             except (CommitFailedException, ValidationException) as error:
                 detail = repr(error)
