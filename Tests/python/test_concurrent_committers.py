@@ -88,6 +88,7 @@ class Arena:
             "format-version": version, "history.expire.max-snapshot-age-ms": expiry_ms,
             "history.expire.min-snapshots-to-keep": RETAIN_LAST, "write.metadata.compression-codec": "gzip",
             "write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": 300,
+            "commit.retry.min-wait-ms": 5, "commit.retry.max-wait-ms": 100,
             "commit.manifest.min-count-to-merge": 6, "firn.compaction.min-input-files": 3,
         }  # fmt: skip
         arguments = ["--partition", partition] if partition else []
@@ -120,7 +121,7 @@ class Arena:
 
     def ingest(self) -> None:
         self.actors.append(
-            Ingester("server", 9, self.warehouse, self.ledger, chaos.SEED, server=self.server))  # fmt: skip
+            Ingester("server", 9, self.warehouse, self.ledger, chaos.SEED, server=self.server, gate=self.gate))  # fmt: skip
 
     def foreign(self) -> ForeignCommitter:
         actor = ForeignCommitter("pyiceberg", 8, self.warehouse, self.ledger, chaos.SEED, gate=self.gate)

@@ -211,15 +211,14 @@ def lines(changes: dict[int, str | None], writer: str, *, keys_only: bool = Fals
 class RowCommands(Committer):
     """`firn upsert` and `firn delete` in processes of their own; some are killed on the way."""
 
-    def __init__(self, *arguments, kills: float = 0, gate: threading.Event | None = None, **options):
+    def __init__(self, *arguments, gate: threading.Event, kills: float = 0, **options):
         super().__init__(*arguments, **options)
         self.kills = kills
         self.gate = gate
         self.killed = 0
 
     def act(self) -> None:
-        if self.gate:
-            self.gate.wait(5)
+        self.gate.wait(5)
         kind = self.random.choice(["upsert", "upsert", "upsert", "delete", "keys", "between", "shared", "forget"])
         getattr(self, kind)()
 
@@ -280,12 +279,13 @@ class RowCommands(Committer):
 class Ingester(Committer):
     """Sends batches to a server and takes some of their rows out again once they are acknowledged."""
 
-    def __init__(self, *arguments, server: Server, **options):
+    def __init__(self, *arguments, server: Server, gate: threading.Event, **options):
         super().__init__(*arguments, **options)
-        self.server = server
+        self.gate = gate
         self.producer = Producer(Client(server), TABLE, self.name)
 
     def act(self) -> None:
+        self.gate.wait(5)
         if len(self.mine) > 30 and self.random.random() < 0.15:
             changes = dict.fromkeys(self.some(self.mine, 20))
             operation = self.begin("delete acknowledged", changes)
@@ -309,7 +309,8 @@ class Ingester(Committer):
 class ForeignCommitter(Committer):
     """PyIceberg: append, delete by filter (copy-on-write), overwrite, and an upsert of shared rows."""
 
-    POLITE_AFTER = 3
+    # Each attempt is five of its own.
+    POLITE_AFTER = 1
 
     def __init__(self, *arguments, gate: threading.Event, **options):
         super().__init__(*arguments, **options)
@@ -386,7 +387,7 @@ class ForeignCommitter(Committer):
 class Maintenance(Actor):
     """Compacts, expires, collects and changes how rows are deleted, from the command line; some are killed."""
 
-    def __init__(self, warehouse: Path, seed: int, *, kills: float = 0, expiry_ms: int, gate=None, rest_s=0.15):
+    def __init__(self, warehouse: Path, seed: int, *, gate: threading.Event, kills: float = 0, expiry_ms: int, rest_s=0.15):
         super().__init__("maintenance", seed)
         self.warehouse = warehouse
         self.kills = kills
@@ -396,8 +397,7 @@ class Maintenance(Actor):
         self.tally: Counter[str] = Counter()
 
     def turn(self) -> None:
-        if self.gate:
-            self.gate.wait(5)
+        self.gate.wait(5)
         kind = self.random.choice(["compact", "compact", "expire", "gc", "alter"])
         getattr(self, kind)()
         self.stopping.wait(self.random.uniform(0, 2 * self.rest_s))
