@@ -22,7 +22,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers bench-metadata
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,17 @@ OVERLOAD_SECONDS ?= 300
 overload: build venv ## Ten times more load than fits (OVERLOAD_SECONDS=300), with a full account
 	cd Tests/python && FIRN_OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -s test_overload.py
+
+matrix: build venv ## Every partition transform, type, evolution, delete and version, read by five engines
+	cd Tests/python && FIRN_MATRIX=full PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest test_matrix.py
+
+COMMITTER_SECONDS ?= 600
+committers: build venv ## Firn beside PyIceberg, and beside itself, on one table (COMMITTER_SECONDS=600 each)
+	cd Tests/python && COMMITTER_SECONDS=$(COMMITTER_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -s test_concurrent_committers.py
+
+bench-metadata: build ## What a small commit costs on tables of up to a million files and 10,000 snapshots
+	$(FIRN) bench commit
 
 bench-acks: build ## Durable acknowledgements of 1 KiB beside Redis and NATS, where they are installed
 	python3 Bench/acks.py

@@ -47,7 +47,7 @@ final class ChangeFiles {
         var replacement = Replacement()
         var rest: [DeleteFileWriter.Target] = []
         for target in found.targets {
-            if target.task.liveRecordCount == Int64(target.positions.count) {
+            if try liveRows(target.task) == Int64(target.positions.count) {
                 replacement.delta.removedData.insert(target.task.dataFile.path)
             } else {
                 rest.append(target)
@@ -70,6 +70,14 @@ final class ChangeFiles {
         replacement.delta.referencedData = Set(rest.map(\.task.dataFile.path))
         replacement.filesMarked = rest.count
         return replacement
+    }
+
+    /// Rows of a data file that are not deleted; nil when equality deletes apply to it.
+    private func liveRows(_ task: FileScanTask) throws -> Int64? {
+        if let count = task.liveRecordCount { return count }
+        guard task.deletes.allSatisfy({ $0.dataFile.content == .positionDeletes }) else { return nil }
+        let deleted = try DeleteLoader(store: warehouse.store).positions(for: task)?.count ?? 0
+        return task.dataFile.recordCount - Int64(deleted)
     }
 
     /// The rows of these files that stay, as new files; with their row ids where the table has them.

@@ -7,6 +7,10 @@ import Storage
 
 /// Finds rows of one snapshot.
 protocol RowSearch {
+    /// True when rows of other files, or of other tables, decide on a row: then no file can be left out that was
+    /// searched in an earlier state.
+    var looksBeyondTheRow: Bool { get }
+
     /// Reads the data files that may hold the rows and that `wants` asks for, and reports rows by data file and
     /// position, deleted ones left out. `wants` is called for every such file.
     func find(wants: @escaping (FileScanTask) -> Bool, found: (_ file: String, _ position: Int64) throws -> Void) throws
@@ -42,6 +46,10 @@ struct FoundRows {
 
     /// Brings what is known up to the state that `search` looks at: reads only files that are new in it.
     mutating func update(_ search: any RowSearch, progress: (Int) -> Void) throws {
+        if search.looksBeyondTheRow {
+            searched = []
+            rows = [:]
+        }
         let walk = Walk(known: searched)
         var fresh: [String: RowPositions] = [:]
         try search.find(wants: { walk.visit($0, Mark($0)) }) { file, position in
@@ -90,6 +98,8 @@ struct ConditionSearch: RowSearch {
     let snapshot: Snapshot
     let condition: String
 
+    var looksBeyondTheRow: Bool { RowLocator.hasSubquery(condition) }
+
     func find(
         wants: @escaping (FileScanTask) -> Bool, found: (_ file: String, _ position: Int64) throws -> Void
     ) throws {
@@ -126,7 +136,7 @@ struct KeySearch {
         return fields
     }
 
-    /// The search on one state of the table. Throws `.conflict` (`identifier_changed`) when the table identifies rows
+    /// The search on one state of the table. Throws `.invalidInput` (`identifier_changed`) when the table identifies rows
     /// by other columns by now.
     func on(_ table: Table, _ snapshot: Snapshot) throws -> any RowSearch {
         guard try Self.identifierFields(of: table).map(\.id) == keys.fields.map(\.id) else {
@@ -141,6 +151,7 @@ struct KeySearch {
         let search: KeySearch
         let table: Table
         let snapshot: Snapshot
+        let looksBeyondTheRow = false
 
         func find(
             wants: @escaping (FileScanTask) -> Bool, found: (_ file: String, _ position: Int64) throws -> Void

@@ -45,6 +45,11 @@ public struct RowLocator {
         }
     }
 
+    /// True when a condition asks more than the row itself. Text that cannot be read has none.
+    public static func hasSubquery(_ condition: String) -> Bool {
+        (try? Tokenizer.tokens(of: condition))?.contains { $0.isKeyword(in: ["SELECT", "VALUES", "EXISTS"]) } ?? false
+    }
+
     /// Parentheses must pair up, and no statement may end: the text stays inside the WHERE clause.
     private static func check(_ condition: String) throws(FirnError) {
         func bad(_ reason: String) -> FirnError {

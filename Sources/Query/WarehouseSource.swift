@@ -38,7 +38,11 @@ public struct WarehouseSource: SnapshotSource {
     ) throws -> any Relation {
         let from = try range.from.flatMap { try metadata.state($0, table: reference.tableName).snapshot }
         let (to, schema) = try metadata.state(range.to, table: reference.tableName)
-        guard let to else { return MemoryRelation(schema: schema, batches: []) }
+        guard let to else {
+            var schema = schema
+            if !range.appendsOnly { schema.fields += ChangesRelation.changeFields }
+            return MemoryRelation(schema: schema, batches: [])
+        }
         return ChangesRelation(
             metadata: metadata, from: from, to: to, schema: schema, appendsOnly: range.appendsOnly, store: store,
             statistics: statistics)

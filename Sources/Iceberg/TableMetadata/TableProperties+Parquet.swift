@@ -20,6 +20,8 @@ extension TableProperties {
         case versionKey where pageVersion(value) == nil: return "\"\(value)\" is no page version; take v1 or v2"
         case encodingsKey where ParquetWriteOptions.EncodingProfile(rawValue: value) == nil:
             return "\"\(value)\" is no choice of encodings; take compatible or modern"
+        case "write.metadata.compression-codec" where !["none", "gzip"].contains(value.lowercased()):
+            return "\"\(value)\" is no codec of metadata files; take none or gzip"
         default:
             if key.hasPrefix(columnPrefix("bloom-filter-fpp")), rate(value) == nil {
                 return "\"\(value)\" is no rate of false positives; it lies above 0 and below 1"

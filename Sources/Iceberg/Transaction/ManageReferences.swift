@@ -14,7 +14,9 @@ extension SnapshotProducer {
             !base.isAncestor(snapshotId, of: head)
         {
             throw FirnError(
-                .invalidInput, "not_an_ancestor", "snapshot \(snapshotId) is not an ancestor of the current one")
+                .invalidInput, "not_an_ancestor",
+                "snapshot \(snapshotId) is not an ancestor of the head of \"\(branch)\"",
+                context: ["snapshot-id": String(snapshotId)])
         }
         var reference = base.refs[branch] ?? SnapshotReference(snapshotId: 0, kind: .branch)
         reference.snapshotId = snapshotId

@@ -32,7 +32,7 @@ public enum SnapshotExpiry {
 
     /// Expires and collects. Without options in `request` the table's `history.expire.*` properties decide.
     ///
-    /// Throws what `TableCommitter.expire` throws: `.conflict` (`gc_disabled`), `.notFound` …
+    /// Throws what `TableCommitter.expire` throws: `.conflict` (`expiry_disabled`), `.notFound` …
     public static func run(
         _ warehouse: Warehouse, table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init()
     ) throws -> Report {

@@ -235,7 +235,11 @@ final class TableExamination {
             return add(.manifestTwice, "the manifest twice in one list", "once")
         }
         manifests[place].snapshots.append(number)
-        if manifests[place].row != row {
+        var known = manifests[place].row
+        // A list from before an upgrade to version 3 knows no row ids.
+        if known.firstRowId == nil || row.firstRowId == nil { known.firstRowId = row.firstRowId }
+        manifests[place].row.firstRowId = manifests[place].row.firstRowId ?? row.firstRowId
+        if known != row {
             add(.manifestRowDiffers, "another row than in the list of another snapshot", "the same row")
         }
     }

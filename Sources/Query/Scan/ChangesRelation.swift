@@ -8,7 +8,7 @@ import Storage
 /// 0) and `_commit_snapshot_id`.
 final class ChangesRelation: Relation {
     /// Ids and names are those of other engines' change logs.
-    private static let changeFields = [
+    static let changeFields = [
         Field(id: 2_147_483_543, name: "_change_type", required: true, type: .string),
         Field(id: 2_147_483_542, name: "_change_ordinal", required: true, type: .int),
         Field(id: 2_147_483_541, name: "_commit_snapshot_id", required: true, type: .long),

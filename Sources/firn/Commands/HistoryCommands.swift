@@ -47,7 +47,12 @@ struct Rollback: ParsableCommand {
         if any {
             _ = try committer.setCurrent(id, branch: branch)
         } else {
-            _ = try committer.rollback(to: id, branch: branch)
+            do {
+                _ = try committer.rollback(to: id, branch: branch)
+            } catch let error as FirnError where error.code == "not_an_ancestor" {
+                throw FirnError(
+                    error.kind, error.code, error.message + "; --any goes there all the same", context: error.context)
+            }
         }
         Console.out("\(committer.identifier) is at snapshot \(id)\n")
     }

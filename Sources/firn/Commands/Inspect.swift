@@ -1,6 +1,7 @@
 import ArgumentParser
 import Avro
 import Base
+import Iceberg
 import Ingest
 import Query
 
@@ -51,7 +52,10 @@ struct Inspect: ParsableCommand {
             return try inspection.report().print(output.format)
         }
         if LogInspector.recognises(head) { return try log() }
-        if head.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") { return try metadata(files.readAll(path)) }
+        let isCompressed = head.starts(with: [0x1f, 0x8b]) || head.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
+        if isCompressed || head.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
+            return try metadata(files.readAll(path))
+        }
         throw FirnError(
             .unsupported, "unknown_file",
             "the file is neither Parquet, Avro, Puffin, table metadata nor a log segment", context: ["file": path])
@@ -96,7 +100,7 @@ struct Inspect: ParsableCommand {
     // MARK: Metadata and log
 
     private func metadata(_ bytes: [UInt8]) throws {
-        let json = try JSONValue(parsing: bytes, source: path)
+        let json = try JSONValue(parsing: try TableMetadata.decompressed(bytes), source: path)
         Console.out(json.serialize(pretty: true) + [UInt8(ascii: "\n")])
     }
 

@@ -7,7 +7,8 @@ import Query
 struct Compact: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Merge the small data files of a table now.",
-        discussion: "Works beside a running server. No query result changes; older snapshots keep their files.")
+        discussion: "Works beside a running server. No query result changes; older snapshots keep their files. "
+            + "Deletes are applied, and rows that are deleted dropped.")
     @OptionGroup var location: WarehouseOptions
     @OptionGroup var output: OutputOptions
     @Argument(help: "namespace.table") var table: String
@@ -188,7 +189,8 @@ struct Expire: ParsableCommand {
         let identifier = try TableIdentifier(parsing: table)
         let now = warehouse.environment.clock.nowMs()
         let request = TableCommitter.ExpiryRequest(
-            olderThanMs: try olderThan.map { now - (try DurationText.milliseconds($0)) }, retainLast: retainLast)
+            olderThanMs: try olderThan.map { $0 == "0s" ? now : now - (try DurationText.milliseconds($0)) },
+            retainLast: retainLast)
         let report = try MaintenanceJobs(warehouse: warehouse).expire(
             identifier, request: request, reason: "firn expire", waitMs: 90_000)
         Console.out("expired \(report.snapshotsExpired) snapshots, deleted \(report.filesDeleted) files\n")

@@ -12,7 +12,12 @@ struct QueryCommand: ParsableCommand {
               firn query "SELECT country, count(*) FROM web.clicks GROUP BY country"
               firn query "SELECT * FROM web.clicks FOR VERSION AS OF 123456789 LIMIT 5"
               firn query "SELECT count(*) FROM web.clicks FOR TIMESTAMP AS OF '2026-01-31T10:00:00Z'"
-              firn query 'SELECT * FROM "web.clicks$snapshots"'        ($files, $history, $manifests, $refs too)
+              firn query "SELECT count(*) FROM web.clicks FOR VERSION AS OF 'a branch or tag'"
+              firn query "SELECT * FROM web.clicks FOR CHANGES SINCE 'yesterday'"   (BETWEEN a AND b; APPENDS)
+              firn query 'SELECT * FROM "web.clicks$snapshots"'  ($files $history $manifests $partitions $refs too)
+
+            Columns that only come by name: _file, _pos and, in format version 3, _row_id and \
+            _last_updated_sequence_number.
 
             It sees everything acknowledged: beside a running server it first asks that one to commit what is still \
             on its way (not with --no-flush). With --url the server runs the query.

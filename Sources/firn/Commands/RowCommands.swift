@@ -17,7 +17,7 @@ struct DeleteCommand: ParsableCommand {
               firn delete web.clicks --where "ts < '2026-01-01' AND country IN (SELECT code FROM ref.closed)"
               firn delete web.users gone.ndjson        (rows whose identifier columns are as in the file)
 
-            Data files that lose every row go as a whole. For the others position delete files are written, deletion \
+            Data files that have lost every row go as a whole. For the others position delete files are written, deletion \
             vectors in tables of format version 3; with the table property write.delete.mode=copy-on-write the rows \
             that stay are rewritten instead. Older snapshots keep the rows until they expire.
             """)

@@ -24,7 +24,9 @@ struct TableCommand: ParsableCommand {
                       --partition 'day(ts)' --property write.target-file-size-bytes=134217728
 
                 Types: boolean int long float double decimal(p,s) date time timestamp timestamptz string uuid \
-                fixed[n] binary struct<…> list<…> map<…, …>. A schema that starts with { is Iceberg's JSON.
+                fixed[n] binary struct<…> list<…> map<…, …>; with --property format-version=3 also timestamp_ns \
+                timestamptz_ns variant unknown, and "default VALUE" after a type. A schema that starts with { is \
+                Iceberg's JSON.
                 """)
         @OptionGroup var location: WarehouseOptions
         @Argument(help: "namespace.table") var table: String
