@@ -49,20 +49,25 @@ public struct RowChangeReport: Sendable, Hashable {
 /// Deletes rows, or replaces them by others, in one commit.
 ///
 /// Blocking; one thread at a time. Throws what reading and committing throw, and `.conflict` (`table_too_busy`) when
-/// others changed the table again and again before the change could be committed; the table is unchanged then.
+/// others changed the table again and again before the change could be committed, `table_replaced` when its name means
+/// another one by now, `identifier_changed`; the table is unchanged then.
 public struct RowChange {
     /// Attempts before giving up; each after the first only searches what others have added since the one before.
     private static let attemptsMax = 50
 
     private let warehouse: Warehouse
-    private let identifier: TableIdentifier
+    /// Its columns are those of the rows, and its identity must stay.
+    private let table: Table
     private let progress: (_ filesSearched: Int) -> Void
 
+    private var identifier: TableIdentifier { table.identifier }
+
+    /// - Parameter table: as it was when the rows or the condition were made for it.
     public init(
-        warehouse: Warehouse, table: TableIdentifier, progress: @escaping (_ filesSearched: Int) -> Void = { _ in }
+        warehouse: Warehouse, table: Table, progress: @escaping (_ filesSearched: Int) -> Void = { _ in }
     ) {
         self.warehouse = warehouse
-        identifier = table
+        self.table = table
         self.progress = progress
     }
 
@@ -83,7 +88,7 @@ public struct RowChange {
     /// Puts rows into the table, each in place of the row with the same identifier columns, if there is one. Of rows
     /// with equal keys the last one counts. Throws as `delete(keys:)`.
     ///
-    /// - Parameter rows: with the columns of the table's current schema.
+    /// - Parameter rows: with the columns of the schema that the table had.
     public func upsert(_ rows: [RecordBatch]) throws -> RowChangeReport {
         let (search, latest) = try prepare(rows)
         return try run(.merge, rows: latest) { try search.on($0, $1) }
@@ -91,8 +96,11 @@ public struct RowChange {
 
     /// The keys of rows, and the rows without those that a later one replaces.
     private func prepare(_ rows: [RecordBatch]) throws -> (KeySearch, [RecordBatch]) {
-        let table = try warehouse.loadTable(identifier)
-        var keys = KeyTable(fields: try KeySearch.identifierFields(of: table))
+        let fields = try KeySearch.identifierFields(of: table)
+        for batch in rows {
+            try KeySearch.check(fields, table) { batch.schema.chain(to: $0.id)?.last?.type }
+        }
+        var keys = KeyTable(fields: fields)
         for batch in rows { keys.add(batch) }
         guard !keys.superseded.isEmpty else { return (KeySearch(warehouse: warehouse, keys: keys), rows) }
         var first = 0
@@ -119,6 +127,11 @@ public struct RowChange {
                 report.attempts += 1
                 let committer = try warehouse.committer(for: identifier)
                 let table = try committer.table()
+                guard table.metadata.tableUUID == self.table.metadata.tableUUID else {
+                    throw FirnError(
+                        .conflict, "table_replaced", "\(identifier) is another table than before",
+                        context: ["table": identifier.description])
+                }
                 if let snapshot = table.metadata.currentSnapshot {
                     try found.update(search(table, snapshot)) { progress($0) }
                     report.filesSearched = found.filesSearched

@@ -136,15 +136,26 @@ struct KeySearch {
         return fields
     }
 
-    /// The search on one state of the table. Throws `.invalidInput` (`identifier_changed`) when the table identifies rows
-    /// by other columns by now.
+    /// The search on one state of the table. Throws `.conflict` (`identifier_changed`) when the table identifies rows
+    /// by other columns by now, or by other types.
     func on(_ table: Table, _ snapshot: Snapshot) throws -> any RowSearch {
-        guard try Self.identifierFields(of: table).map(\.id) == keys.fields.map(\.id) else {
-            throw FirnError(
-                .invalidInput, "identifier_changed", "the table's identifier columns have changed meanwhile",
-                context: ["table": table.identifier.description])
-        }
+        let fields = try Self.identifierFields(of: table)
+        guard fields.map(\.id) == keys.fields.map(\.id) else { throw Self.changed(table) }
+        try Self.check(fields, table) { field in keys.fields.first { $0.id == field.id }?.type }
         return Bound(search: self, table: table, snapshot: snapshot)
+    }
+
+    /// Equal keys of different types would not be found to be equal.
+    static func check(
+        _ fields: [Field], _ table: Table, _ type: (Field) -> DataType?
+    ) throws(FirnError) {
+        for field in fields where type(field) != field.type { throw changed(table) }
+    }
+
+    private static func changed(_ table: Table) -> FirnError {
+        FirnError(
+            .conflict, "identifier_changed", "the table's identifier columns have changed meanwhile",
+            context: ["table": table.identifier.description])
     }
 
     private struct Bound: RowSearch {

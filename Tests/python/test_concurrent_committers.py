@@ -31,6 +31,7 @@ from support.committers import (
     Ledger,
     Maintenance,
     RowCommands,
+    findings,
     lines,
     run_firn,
 )
@@ -150,14 +151,14 @@ class Arena:
             assert not actor.is_alive(), f"{actor.name} hangs"
         self.historian.catch_up()
 
-    def check(self, foreign: set[str] = frozenset()) -> None:
+    def check(self, foreign: set[str] | None = None) -> None:
         """Every promise at once."""
         assert not self.ledger.answered - self.historian.seen, "a commit that was answered never was in the history"
         self.check_rows()
-        verified = firn("verify", TABLE, "--data", warehouse=self.warehouse, timeout=300)
-        assert verified.code == 0, verified.stdout + verified.stderr
+        faults = findings(self.warehouse, TABLE, "--data", foreign=foreign is not None)
+        assert not faults, faults
         firn("gc", warehouse=self.warehouse).ok()
-        litter = foreign - self.historian.files
+        litter = (foreign or set()) - self.historian.files
         assert_no_litter(self.warehouse, litter)
         firn("expire", TABLE, "--older-than", "1ms", "--retain-last", "1", warehouse=self.warehouse).ok()
         firn("gc", warehouse=self.warehouse).ok()

@@ -14,6 +14,7 @@ import pytest
 from pyiceberg.expressions import In
 
 from support.cli import firn
+from support.committers import findings
 from support.historian import read_metadata
 from support.litter import assert_no_litter
 from support.readers import metadata_location, sql_catalog
@@ -171,8 +172,8 @@ class Past:
         for name, reference in metadata.get("refs", {}).items():
             assert reference["snapshot-id"] in ids, f"{name} lost its snapshot\n{log}"
         self.check_retention(metadata, log)
-        verified = firn("verify", TABLE, warehouse=self.warehouse)
-        assert verified.code == 0, f"{verified.stdout}\n{log}"
+        faults = findings(self.warehouse, TABLE, foreign=self.version == 2)
+        assert not faults, f"{faults}\n{log}"
         assert_no_litter(self.warehouse)
 
     def check_retention(self, metadata, log):

@@ -71,7 +71,7 @@ struct UpsertCommand: ParsableCommand {
 
     func run() throws {
         let target = try RowTarget(location, table)
-        let metadata = try target.warehouse.loadTable(target.identifier).metadata
+        let metadata = target.table.metadata
         let settings = DecodeSettings(properties: metadata.properties, schema: metadata.currentSchema)
         var total = RowChangeReport()
         try RowFile(file, format).forEachPart(schema: metadata.currentSchema, settings) {
@@ -83,31 +83,33 @@ struct UpsertCommand: ParsableCommand {
 
 /// The table whose rows change.
 private struct RowTarget {
-    let warehouse: Warehouse
-    let identifier: TableIdentifier
+    private let warehouse: Warehouse
+    /// As records are read for it.
+    let table: Table
     private let bar = ProgressBar()
 
     init(_ location: WarehouseOptions, _ name: String) throws {
         warehouse = try location.open()
-        identifier = try TableIdentifier(parsing: name)
+        let identifier = try TableIdentifier(parsing: name)
         // What a server has acknowledged is in the table as far as its clients know (G5).
         try LiveServer.find(warehouse: warehouse.directory)?.flush()
+        table = try warehouse.loadTable(identifier)
     }
 
     var change: RowChange {
-        RowChange(warehouse: warehouse, table: identifier) { [bar] files in
+        RowChange(warehouse: warehouse, table: table) { [bar] files in
             bar.show("\(Human.count(files)) data files searched")
         }
     }
 
     /// The identifier columns, at the places that they have in a record.
     func keySchema() throws -> Schema {
-        let schema = try warehouse.loadTable(identifier).metadata.currentSchema
+        let schema = table.metadata.currentSchema
         guard !schema.identifierFieldIds.isEmpty else {
             throw FirnError(
                 .invalidInput, "no_identifier",
                 "the table has no identifier columns that could tell which row is meant; set them with "
-                    + "\"firn schema identifier\", or use --where", context: ["table": identifier.description])
+                    + "\"firn schema identifier\", or use --where", context: ["table": table.identifier.description])
         }
         return Schema(
             schemaId: schema.schemaId, fields: schema.fields.compactMap { Self.pruned($0, schema.identifierFieldIds) },

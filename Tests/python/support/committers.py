@@ -202,6 +202,17 @@ def run_firn(warehouse: Path, *arguments, stdin: str = "", kill_after: float | N
     raise AssertionError("not reached")
 
 
+def findings(warehouse: Path, table: str, *options: str, foreign: bool = False) -> list[dict]:
+    """What `firn verify` has to say. PyIceberg leaves position deletes behind when it rewrites their data files."""
+    code, output, errors = run_firn(warehouse, "verify", table, "--output", "json", *options)
+    report = json.loads(output)
+    assert code == (0 if report["clean"] else 1), errors
+    return [
+        finding for finding in report["findings"]
+        if not (foreign and finding["code"] == "dangling_position_delete")
+    ]  # fmt: skip
+
+
 def lines(changes: dict[int, str | None], writer: str, *, keys_only: bool = False) -> str:
     if keys_only:
         return "".join(json.dumps({"id": name}) + "\n" for name in changes)
