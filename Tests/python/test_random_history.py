@@ -20,7 +20,7 @@ from support.litter import assert_no_litter
 from support.readers import metadata_location, sql_catalog
 
 TABLE = "past.rows"
-STEPS = int(os.environ.get("HISTORY_STEPS", "38"))
+STEPS = int(os.environ.get("HISTORY_STEPS", "44"))
 SEED = os.environ.get("FIRN_SEED", "20130101")
 # What the commands may refuse on some states.
 REFUSALS = (
@@ -140,10 +140,10 @@ class Past:
         self.firn("expire", TABLE, *self.random.choice([[], ["--older-than", "1ms", "--retain-last", "1"]]))
 
     def act(self):
-        kinds = ["upsert"] * 5 + ["append"] * 5 + ["delete"] * 3 + ["compact", "foreign", "foreign", "expire"]
+        kinds = ["upsert"] * 5 + ["append"] * 5 + ["delete"] * 3 + ["compact", "foreign", "foreign"]
         # At first one plain chain, long enough to expire in passing.
-        if len(self.log) >= 22:
-            kinds += ["tag", "branch", "branch", "drop", "drop", "drop", "rollback", "pick", "forward"]
+        if len(self.states) > 20:
+            kinds += ["expire", "tag", "branch", "branch", "drop", "drop", "drop", "rollback", "pick", "forward"]
         before = {s["snapshot-id"] for s in self.metadata.get("snapshots", [])}
         getattr(self, self.random.choice(kinds))()
         metadata = self.metadata
@@ -194,7 +194,7 @@ def test_random_history(warehouse, version, keep):
     past = Past(warehouse, version, keep, SEED)
     for step in range(STEPS):
         past.act()
-        if step % 19 == 18:
+        if step % 22 == 21:
             past.check()
     firn("expire", TABLE, "--older-than", "1ms", "--retain-last", "1", warehouse=warehouse).ok()
     past.check()
