@@ -144,3 +144,11 @@ def test_a_condition_that_depends_on_other_rows(warehouse):
         thread.join()
     assert attempts > 1, "nobody came in between"
     assert len(rows(warehouse)) == sent[0] + 1 - gone
+
+
+def test_keys_without_the_new_identifier_column(warehouse):
+    create(warehouse, "id long required, k long required, v string", {"id": 1, "k": 7, "v": "a"})
+    held = Held(warehouse, "delete", TABLE, "-")
+    firn("schema", "identifier", TABLE, "k", warehouse=warehouse).ok()
+    assert "meanwhile" in held.send({"id": 1}).failed()
+    assert rows(warehouse) == [{"id": 1, "k": 7, "v": "a"}]
