@@ -78,6 +78,10 @@ READERS = {
 
 def gap(engine: str, cell: Cell, has_deletes: bool) -> str | None:
     """What an engine is known not to be able to read."""
+    widened = cell.evolves and cell.partition in ("i", "truncate(3, i)")
+    if engine == "duckdb" and has_deletes and cell.version == 3 and widened:
+        # PyIceberg, Polars and Firn agree, and the blobs are as their entries say.
+        return "takes the vector of another file for a null partition of a column that was widened"
     if engine != "chdb":
         return None
     if has_deletes and cell.version == 3:

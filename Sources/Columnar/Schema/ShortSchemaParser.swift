@@ -112,6 +112,7 @@ struct ShortSchemaParser {
     private mutating func modifiers(of column: Field) throws(FirnError) -> Field {
         var field = column
         var hasDefault = false
+        var hasRequired = false
         while true {
             if take(keyword: "doc") || take(keyword: "comment") {
                 guard token.kind == .text else { throw error("expected text in single quotes, found \(token.shown)") }
@@ -124,9 +125,11 @@ struct ShortSchemaParser {
                 field.writeDefault = value
             } else {
                 let start = token.position
+                guard !hasRequired else { return field }
                 let required = try required()
                 if token.position == start { return field }
                 field.required = required
+                hasRequired = true
             }
         }
     }
