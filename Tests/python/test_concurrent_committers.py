@@ -121,8 +121,8 @@ class Arena:
         return made
 
     def ingest(self) -> None:
-        self.actors.append(
-            Ingester("server", 9, self.warehouse, self.ledger, chaos.SEED, server=self.server, gate=self.gate))  # fmt: skip
+        self.actors.append(Ingester(
+            "server", 9, self.warehouse, self.ledger, chaos.SEED, server=self.server, gate=self.gate))  # fmt: skip
 
     def foreign(self) -> ForeignCommitter:
         actor = ForeignCommitter("pyiceberg", 8, self.warehouse, self.ledger, chaos.SEED, gate=self.gate)

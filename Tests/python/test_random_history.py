@@ -25,7 +25,7 @@ SEED = os.environ.get("FIRN_SEED", "20130101")
 # What the commands may refuse on some states.
 REFUSALS = (
     "is not an ancestor", "already", "no ancestor", "nothing to", "is the head", "has no", "cannot be picked",
-    "there is", "replaced", "changed", "was made", "not live", "expired",
+    "there is", "lacks", "replaced", "changed", "was made", "not live", "expired",
 )  # fmt: skip
 
 

@@ -80,7 +80,8 @@ def test_a_table_that_is_dropped(warehouse):
 
 
 def test_columns_that_come_and_go(warehouse):
-    create(warehouse, "id long required, v string, w string", {"id": 1, "v": "a", "w": "x"}, {"id": 2, "v": "b", "w": "y"})
+    first, second = {"id": 1, "v": "a", "w": "x"}, {"id": 2, "v": "b", "w": "y"}
+    create(warehouse, "id long required, v string, w string", first, second)
     held = Held(warehouse, "upsert", TABLE, "-")
     firn("schema", "drop", TABLE, "w", warehouse=warehouse).ok()
     firn("schema", "rename", TABLE, "v", "value", warehouse=warehouse).ok()

@@ -82,7 +82,8 @@ class Ledger:
     def check(self, found: list[tuple[int, str]], engine: str) -> None:
         """Holds all rows of the table against the account."""
         counts = Counter(name for name, _ in found)
-        assert not [name for name, count in counts.items() if count > 1], f"{engine}: ids twice: {counts.most_common(5)}"
+        twice = [name for name, count in counts.items() if count > 1]
+        assert not twice, f"{engine}: {len(twice)} ids are there twice: {twice[:8]}"
         own = {name: value for name, value in found if name >= SPAN}
         wrong = {
             name: (own.get(name), self.rows.get(name))
@@ -398,7 +399,9 @@ class ForeignCommitter(Committer):
 class Maintenance(Actor):
     """Compacts, expires, collects and changes how rows are deleted, from the command line; some are killed."""
 
-    def __init__(self, warehouse: Path, seed: int, *, gate: threading.Event, kills: float = 0, expiry_ms: int, rest_s=0.15):
+    def __init__(
+        self, warehouse: Path, seed: int, *, gate: threading.Event, expiry_ms: int, kills: float = 0, rest_s=0.15
+    ):  # fmt: skip
         super().__init__("maintenance", seed)
         self.warehouse = warehouse
         self.kills = kills
