@@ -163,8 +163,9 @@ public struct RowChange {
                     guard report.attempts < Self.attemptsMax else {
                         throw FirnError(
                             .conflict, "table_too_busy",
-                            "others changed the table before each of \(report.attempts) attempts; try again, or lower "
-                                + "the isolation with write.\(operation.rawValue).isolation-level=snapshot",
+                            "others changed the table before each of \(report.attempts) attempts; try again"
+                                + (rows.isEmpty
+                                    ? ", or lower the isolation with write.delete.isolation-level=snapshot" : ""),
                             context: ["table": identifier.description], cause: error)
                     }
                 }
