@@ -63,7 +63,7 @@ extension IngestService {
         guard let flush = gather else { return }
         tables.withLock { $0.flushesRunning += 1 }
         flushPool.submit { [self] in
-            if let report = flush.run(warehouse) { counters.flushed(report) } else { counters.flushFailed() }
+            if !flush.run(warehouse, committed: { counters.flushed($0) }) { counters.flushFailed() }
             releaseLog()
             tables.withLock { $0.flushesRunning -= 1 }
             tick.signal()

@@ -146,7 +146,9 @@ public struct RowChange {
                 }
                 delta.validation = CommitValidation(
                     startSnapshotId: table.metadata.currentSnapshotId,
-                    isolation: table.metadata.tableProperties.isolation(of: operation),
+                    // An upsert that did not see its key come in would leave it twice.
+                    isolation: operation == .delete
+                        ? table.metadata.tableProperties.isolation(of: .delete) : .serializable,
                     // A row may be deleted twice, but not written anew after somebody else deleted it.
                     rewritesRows: operation != .delete || !delta.addedData.isEmpty)
                 do {

@@ -38,8 +38,8 @@ struct TableFlush {
         members = taken
     }
 
-    /// Writes and commits. Returns what it took, nil when it failed.
-    func run(_ warehouse: Warehouse) -> FlushReport? {
+    /// Writes and commits; false when it failed. `committed` is called before anybody hears of the commit.
+    func run(_ warehouse: Warehouse, committed: (FlushReport) -> Void = { _ in }) -> Bool {
         let clock = warehouse.environment.clock
         let began = clock.monotonicNanos()
         let writers = members.map { MicroBatchWriter(warehouse: warehouse, table: $0.work.table, tag: $0.work.tag) }
@@ -56,18 +56,21 @@ struct TableFlush {
             }
             let written = clock.monotonicNanos()
             let results = try warehouse.commit(jointly: parts)
+            let report = FlushReport(
+                tables: members.count, rows: members.reduce(0) { $0 + $1.work.chunks.reduce(0) { $0 + $1.rows.count } },
+                writeNanos: written - began, times: results[0].times)
+            // Whoever waits for the flush may look at the figures next.
+            committed(report)
             for (member, result) in zip(members, results) {
                 member.ingestor.finish(
                     member.work.chunks, mark: member.work.mark, table: result.table, snapshotId: result.snapshotId)
             }
-            return FlushReport(
-                tables: members.count, rows: members.reduce(0) { $0 + $1.work.chunks.reduce(0) { $0 + $1.rows.count } },
-                writeNanos: written - began, times: results[0].times)
+            return true
         } catch {
             // While the outcome is unknown the files may be live.
             if (error as? FirnError)?.kind != .outcomeUnknown { for writer in writers { writer.discard() } }
             for member in members { member.ingestor.fail(error) }
-            return nil
+            return false
         }
     }
 }
