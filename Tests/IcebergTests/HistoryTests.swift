@@ -188,3 +188,37 @@ private final class CountingReads: ObjectStore, @unchecked Sendable {
     func delete(_ location: String) throws { try store.delete(location) }
     func list(_ prefix: String) throws -> [String] { try store.list(prefix) }
 }
+
+/// Merging manifests by size.
+@Suite struct ManifestMergeTests {
+    private func manifest(_ entries: Int) -> ManifestFile {
+        ManifestFile(
+            path: "file:///m\(entries)", length: 5000, specId: 0, content: .data, sequenceNumber: 1,
+            minSequenceNumber: 1, addedSnapshotId: 1, addedFilesCount: 1, existingFilesCount: entries - 1,
+            deletedFilesCount: 0,
+            addedRowsCount: 1, existingRowsCount: 0, deletedRowsCount: 0, partitions: nil)
+    }
+
+    @Test func aLargeManifestWaitsUntilThoseAfterItHaveGrown() {
+        func count(_ entries: [Int]) -> Int { SnapshotBuilder.newestOfASize(entries.map(manifest)) }
+        #expect(count([4, 4, 4, 4]) == 4)
+        #expect(count([4, 4, 4, 1000]) == 3)
+        #expect(count([4, 9, 4]) == 1)
+        #expect(count([4, 8, 24, 72, 217]) == 4)
+        #expect(count([4]) == 1)
+    }
+
+    @Test func manyCommitsStayCheapAndFew() throws {
+        let table = try TestTable(properties: ["commit.manifest.min-count-to-merge": "4"])
+        var written = 0
+        for step in 0..<200 {
+            try table.append([table.file("f\(step)")])
+            let own = try table.manifests().filter { $0.addedSnapshotId == table.snapshots.last?.snapshotId }
+            written += own.reduce(0) { $0 + ($1.addedFilesCount ?? 0) + ($1.existingFilesCount ?? 0) }
+        }
+        #expect(try table.live().count == 200)
+        // Few manifests, and no entry written more often than its manifest doubled.
+        #expect(try table.manifests().count < 20)
+        #expect(written < 200 * 9)
+    }
+}

@@ -6,7 +6,10 @@ import Base
 /// 2. A group is packed, from its oldest end, into bins of at most `commit.manifest.target-size-bytes`.
 /// 3. A bin of one manifest stays. The bin with the newest manifest stays until it has
 ///    `commit.manifest.min-count-to-merge` members. Every other bin becomes one manifest.
-/// 4. In a merged manifest the files that this commit added or deleted keep their status; older ones are existing, with
+/// 4. Of the bin with the newest, only as many of the newest are merged as are of a size: a large manifest waits until
+///    those after it have grown to half of it. So an entry is rewritten once each time its manifest doubles, and no
+///    commit pays for a manifest that a hundred commits filled.
+/// 5. In a merged manifest the files that this commit added or deleted keep their status; older ones are existing, with
 ///    explicit sequence numbers and row ids; older deletions are forgotten.
 ///
 /// Spec: https://iceberg.apache.org/spec/#manifests, and `commit.manifest.*` of
@@ -23,9 +26,11 @@ extension SnapshotBuilder {
                 let holdsNewest = bin.contains { $0.path == group[0].path }
                 if bin.count == 1 || holdsNewest && bin.count < properties.manifestsToMergeMin {
                     merged += bin
-                } else {
-                    merged.append(try mergeBin(bin, key))
+                    continue
                 }
+                let count = holdsNewest ? Self.newestOfASize(bin) : bin.count
+                if count > 1 { merged.append(try mergeBin(Array(bin[..<count]), key)) }
+                merged += bin[(count > 1 ? count : 0)...]
             }
         }
         return merged
@@ -39,6 +44,17 @@ extension SnapshotBuilder {
         static func < (a: MergeGroup, b: MergeGroup) -> Bool {
             a.content == b.content ? a.specId > b.specId : a.content == .data
         }
+    }
+
+    /// How many of the newest manifests go together: none has more than twice the entries of those after it.
+    static func newestOfASize(_ bin: [ManifestFile]) -> Int {
+        var entries = 0
+        for (index, manifest) in bin.enumerated() {
+            let count = (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
+            if index > 0, count > 2 * max(1, entries) { return index }
+            entries += count
+        }
+        return bin.count
     }
 
     /// Bins in the order of `group`, filled from its end, so that the last bin to fill is the newest.
