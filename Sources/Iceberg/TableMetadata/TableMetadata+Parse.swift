@@ -18,7 +18,8 @@ extension TableMetadata {
         return try TableMetadata(json: try JSONValue(parsing: text, source: source), source: source)
     }
 
-    /// The text of a metadata file. Compression is told by the first bytes: names of compressed files differ between writers.
+    /// The text of a metadata file. Compression is told by the first bytes: names of compressed files differ between
+    /// writers.
     public static func decompressed(_ bytes: [UInt8]) throws(FirnError) -> [UInt8] {
         if bytes.starts(with: [0x1f, 0x8b]) {
             return try Deflate.decompress(bytes, wrapping: .gzip, limit: Limits.wholeFileBytesMax)
