@@ -108,7 +108,11 @@ struct JointCommit {
     ) throws -> [CommitTransaction.Part]? {
         let clock = core.environment.clock
         let began = clock.monotonicNanos()
-        let parts = try participants.map { try prepare($0, attempt: attempt) }
+        var parts: [CommitTransaction.Part] = []
+        for participant in participants {
+            guard let part = try prepare(participant, attempt: attempt) else { return nil }
+            parts.append(part)
+        }
         guard parts.contains(where: { $0.prepared != nil || $0.change.mark != nil }) else { return parts }
         let objects = parts.flatMap(\.objects)
         do {
@@ -138,16 +142,22 @@ struct JointCommit {
         return parts
     }
 
-    private func prepare(_ participant: Participant, attempt: Int) throws -> CommitTransaction.Part {
+    /// Nil when the base was overtaken while it was read: what it names may have expired and be gone by now.
+    private func prepare(_ participant: Participant, attempt: Int) throws -> CommitTransaction.Part? {
         let committer = participant.committer
         let base = try committer.loadBase()
         if let mark = participant.change.mark {
             try core.database.read { try MarkStore.check(mark, table: committer.tableUUID, in: $0) }
         }
-        return CommitTransaction.Part(
-            identifier: committer.identifier, tableUUID: committer.tableUUID, base: base,
-            prepared: try participant.change.prepare(base, committer.context(on: base, attempt: attempt)),
-            change: participant.change, folders: TableFolders(base.metadata, warehouse: core.directory))
+        do {
+            return CommitTransaction.Part(
+                identifier: committer.identifier, tableUUID: committer.tableUUID, base: base,
+                prepared: try participant.change.prepare(base, committer.context(on: base, attempt: attempt)),
+                change: participant.change, folders: TableFolders(base.metadata, warehouse: core.directory))
+        } catch let error as FirnError where error.kind == .notFound {
+            guard try committer.loadBase().metadataLocation != base.metadataLocation else { throw error }
+            return nil
+        }
     }
 
     /// All parts were one transaction, so each of them answers for it. Returns when it was committed.
