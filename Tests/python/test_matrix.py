@@ -121,6 +121,6 @@ def test_every_snapshot_in_every_engine(warehouse, cell):
                             ours, theirs = blunt(kind, ours), blunt(kind, theirs)
                         assert theirs == ours, f"{where}: row {key}, {name}: {theirs!r} instead of {ours!r}"
             compared += 1
-    assert compared >= 4 * len(life.snapshots)
+    assert compared >= 3 * len(life.snapshots)
     assert len(life.snapshots) == 7
     firn("verify", TABLE, "--data", warehouse=warehouse).ok()
