@@ -164,13 +164,23 @@ extension Warehouse {
 
     /// Writes the first metadata file and inserts the row.
     private func register(_ id: TableIdentifier, _ commit: PreparedCommit) throws {
+        try publish(commit, of: id) { database in
+            try requireRoom(for: id, in: database)
+            try TablePointers.insert(id, location: commit.metadataLocation, in: database)
+        }
+    }
+
+    /// Writes the files of a commit outside of the committer, and lets `point` lead the table to them in one catalog
+    /// transaction. After a throw other than `.outcomeUnknown` nothing has changed and the files are gone.
+    func publish(
+        _ commit: PreparedCommit, of id: TableIdentifier, _ point: (Database) throws -> Void
+    ) throws {
         let objects = commit.objects.map(\.location)
         try ledger.record(objects, table: commit.metadata.tableUUID)
         do {
             try store.putAll(commit.objects)
             try core.database.write { database in
-                try requireRoom(for: id, in: database)
-                try TablePointers.insert(id, location: commit.metadataLocation, in: database)
+                try point(database)
                 for path in objects { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
             }
         } catch let error as FirnError where error.kind == .outcomeUnknown {

@@ -25,26 +25,12 @@ extension Warehouse {
     ///
     /// Throws `.conflict` (`pointer_moved`) when the table is no longer at `old`; then nothing has changed.
     public func replaceMetadata(of id: TableIdentifier, at old: String, by commit: PreparedCommit) throws {
-        let objects = commit.objects.map(\.location)
-        try ledger.record(objects, table: commit.metadata.tableUUID)
-        do {
-            try store.putAll(commit.objects)
-            try core.database.write { database in
-                guard try TablePointers.swap(id, from: old, to: commit.metadataLocation, in: database) else {
-                    throw FirnError(
-                        .conflict, "pointer_moved", "another writer committed first",
-                        context: ["table": id.description])
-                }
-                for path in objects { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
+        try publish(commit, of: id) { database in
+            guard try TablePointers.swap(id, from: old, to: commit.metadataLocation, in: database) else {
+                throw FirnError(
+                    .conflict, "pointer_moved", "another writer committed first",
+                    context: ["table": id.description])
             }
-        } catch let error as FirnError where error.kind == .outcomeUnknown {
-            let found = try core.database.settle { try TablePointers.location(of: id, in: $0) }
-            guard found != commit.metadataLocation else { return }
-            try? ledger.abandon(objects)
-            throw error
-        } catch {
-            try? ledger.abandon(objects)
-            throw error
         }
     }
 }
