@@ -1,6 +1,16 @@
 import Columnar
 import Iceberg
 
+/// How the rows of a group are laid out anew.
+public enum CompactionStrategy: Hashable, Sendable {
+    /// One file's rows after the other's.
+    case binPack
+    /// The rows of all files in one order.
+    case sort(SortOrder)
+    /// Along the Z curve through these columns, so that files and pages are narrow in each of them.
+    case zOrder(fieldIds: [Int])
+}
+
 /// What should happen: some files of one partition become one.
 public struct CompactionPlan: Hashable, Sendable {
     public enum Reason: String, Hashable, Sendable {
@@ -20,12 +30,21 @@ public struct CompactionPlan: Hashable, Sendable {
     /// In commit order, so that rows written one after the other stay neighbours.
     public let files: [CompactionCandidate]
     public let reason: Reason
+    public let strategy: CompactionStrategy
+    /// The spec of the output: that of the inputs or, after the table's spec has evolved, the current one. Then the
+    /// output may lie in several partitions.
+    public let outputSpecId: Int
 
-    public init(specId: Int, partition: [Value], files: [CompactionCandidate], reason: Reason) {
+    public init(
+        specId: Int, partition: [Value], files: [CompactionCandidate], reason: Reason,
+        strategy: CompactionStrategy = .binPack, outputSpecId: Int? = nil
+    ) {
         self.specId = specId
         self.partition = partition
         self.files = files
         self.reason = reason
+        self.strategy = strategy
+        self.outputSpecId = outputSpecId ?? specId
     }
 
     public var bytes: Int64 { files.reduce(0) { $0 + $1.fileBytes } }

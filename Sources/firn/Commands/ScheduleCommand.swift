@@ -4,54 +4,6 @@ import Catalog
 import Maintenance
 import Query
 
-struct Compact: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Merge the small data files of a table now.",
-        discussion: "Works beside a running server. No query result changes; older snapshots keep their files. "
-            + "Deletes are applied, and rows that are deleted dropped.")
-    @OptionGroup var location: WarehouseOptions
-    @OptionGroup var output: OutputOptions
-    @Argument(help: "namespace.table") var table: String
-    @Flag(help: "Print what would be done, and do nothing.") var explain = false
-
-    func run() throws {
-        let warehouse = try location.open()
-        let identifier = try TableIdentifier(parsing: table)
-        if explain {
-            let plans = try CompactionRun(warehouse: warehouse, table: identifier, isForced: true).plan().map(\.text)
-            Console.out(plans.isEmpty ? "nothing to do\n" : plans.joined(separator: "\n") + "\n")
-            return
-        }
-        let bar = ProgressBar()
-        let report = try MaintenanceJobs(warehouse: warehouse).compact(
-            identifier, isForced: true, reason: "firn compact", waitMs: 90_000,
-            onProgress: { progress in
-                bar.show(
-                    done: Int(progress.bytesDone), total: Int(progress.bytesTotal),
-                    "\(progress.groupsDone) of \(progress.groupsTotal) groups")
-            })
-        guard output.format == .table else {
-            Console.out(report.json.serialize() + [UInt8(ascii: "\n")])
-            return
-        }
-        Console.out(
-            """
-            data files  \(report.tableFilesBefore) -> \(report.tableFilesAfter)
-            bytes       \(Human.bytes(Int(report.tableBytesBefore))) -> \(Human.bytes(Int(report.tableBytesAfter)))
-            rewritten   \(report.filesBefore) files into \(report.filesAfter), \(Human.count(Int(report.rows))) rows, \
-            \(report.durationMs) ms
-
-            """)
-    }
-}
-
-/// A progress line shared with a callback.
-final class ProgressBar: @unchecked Sendable {
-    private var line = ProgressLine()
-    func show(done: Int, total: Int, _ text: String) { line.show(done: done, total: total, text) }
-    func show(_ text: String) { line.show(text) }
-}
-
 struct ScheduleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedule", abstract: "Say when a table is compacted or its snapshots expire.",
@@ -172,50 +124,5 @@ struct ScheduleCommand: ParsableCommand {
         }
         for ms in view.nextRuns { lines.append("next      " + CivilTime.formatTimestamp(micros: ms * 1000, utc: true)) }
         Console.out(lines.joined(separator: "\n") + "\n")
-    }
-}
-
-struct Expire: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Forget old snapshots and delete the files only they reach.",
-        discussion: "Without options the table's history.expire.* properties decide.")
-    @OptionGroup var location: WarehouseOptions
-    @Argument(help: "namespace.table") var table: String
-    @Option(help: "Expire snapshots older than this: 30m, 12h, 5d.") var olderThan: String?
-    @Option(help: "Keep at least so many newest snapshots.") var retainLast: Int?
-
-    func run() throws {
-        let warehouse = try location.open()
-        let identifier = try TableIdentifier(parsing: table)
-        let now = warehouse.environment.clock.nowMs()
-        let request = TableCommitter.ExpiryRequest(
-            olderThanMs: try olderThan.map { $0 == "0s" ? now : now - (try DurationText.milliseconds($0)) },
-            retainLast: retainLast)
-        let report = try MaintenanceJobs(warehouse: warehouse).expire(
-            identifier, request: request, reason: "firn expire", waitMs: 90_000)
-        Console.out("expired \(report.snapshotsExpired) snapshots, deleted \(report.filesDeleted) files\n")
-    }
-}
-
-struct CollectGarbage: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "gc", abstract: "Delete files that no table needs any more.",
-        discussion: "Knows them from the file ledger: expired files, and what crashed processes left. Safe at any time."
-    )
-    @OptionGroup var location: WarehouseOptions
-    @Flag(help: "List the files, and delete nothing.") var dryRun = false
-
-    func run() throws {
-        let warehouse = try location.open()
-        if dryRun {
-            for entry in try warehouse.ledger.collectable() { Console.out("\(entry.path)\n") }
-            return
-        }
-        try warehouse.recover()
-        let report = try warehouse.collectGarbage()
-        Console.out("deleted \(report.deleted) files\n")
-        guard report.failed == 0 else {
-            throw FirnError(.io, "gc_incomplete", "\(report.failed) files could not be deleted; run firn gc again")
-        }
     }
 }
