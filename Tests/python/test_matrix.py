@@ -78,9 +78,6 @@ READERS = {
 
 def gap(engine: str, cell: Cell, has_deletes: bool) -> str | None:
     """What an engine is known not to be able to read."""
-    if engine == "duckdb" and has_deletes and cell.version == 3 and cell.partition and cell.evolves:
-        # PyIceberg, Polars and Firn agree, and the blobs lie where their entries say.
-        return "takes the vector of another file in some tables whose partition spec has evolved"
     if engine != "chdb":
         return None
     if has_deletes and cell.version == 3:

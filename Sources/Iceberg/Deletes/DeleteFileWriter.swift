@@ -6,8 +6,8 @@ import Storage
 /// Writes the files that delete rows of data files by position.
 ///
 /// Format version 2: Parquet position delete files, sorted by path and position; one a partition, or one a data file
-/// where the table's `write.delete.granularity` is `file`. Format version 3: one Puffin file with a deletion vector for
-/// each data file.
+/// where the table's `write.delete.granularity` is `file`. Format version 3: a Puffin file for each partition spec, with
+/// a deletion vector for each data file.
 ///
 /// What a new file makes superfluous comes back as removed: a data file's earlier deletion vector, and delete files of
 /// only that data file, whose positions the new file repeats. A deletion vector also repeats the positions of delete
@@ -62,37 +62,52 @@ public struct DeleteFileWriter {
 
     // MARK: Version 3
 
+    /// One file for each partition spec, since entries of a spec share manifests: then every manifest names the vectors
+    /// of a file in the order in which they lie there. DuckDB up to 1.5.5 needs that: read backwards, its file cache
+    /// takes the bytes of one vector for those of its neighbour.
     private func writeVectors(_ targets: [Target]) throws -> (added: [DataFile], removed: [ManifestEntry]) {
-        let location = try path("", 0, "puffin")
-        let sink = try store.putStream(location)
-        do {
-            var added: [DataFile] = []
-            var removed: [ManifestEntry] = []
-            var writer = try PuffinWriter(createdBy: createdBy ?? ParquetWriteOptions().createdBy) {
-                try sink.write($0)
+        var added: [DataFile] = []
+        var removed: [ManifestEntry] = []
+        let specs = Dictionary(grouping: targets, by: \.task.dataFile.specId).sorted { $0.key < $1.key }
+        for (index, spec) in specs.enumerated() {
+            let location = try path("", index, "puffin")
+            let sink = try store.putStream(location)
+            do {
+                let written = try writeVectors(spec.value, location) { try sink.write($0) }
+                try sink.finish()
+                added += written.added
+                removed += written.removed
+            } catch {
+                sink.abort()
+                throw error
             }
-            for (task, positions) in targets {
-                let merged = try merged(task, positions) { _ in true }
-                removed += merged.superseded
-                let blob = try writer.add(
-                    DeletionVector.blob(dataFile: task.dataFile.path, cardinality: merged.positions.count),
-                    DeletionVector.encode(merged.positions))
-                var file = DataFile(
-                    content: .positionDeletes, path: location, format: "PUFFIN", partition: task.dataFile.partition,
-                    specId: task.dataFile.specId, recordCount: Int64(merged.positions.count), fileBytes: 0)
-                file.referencedDataFile = task.dataFile.path
-                file.contentOffset = Int64(blob.offset)
-                file.contentBytes = Int64(blob.length)
-                added.append(file)
-            }
-            try writer.finish()
-            try sink.finish()
-            for index in added.indices { added[index].fileBytes = Int64(writer.fileBytes) }
-            return (added, removed)
-        } catch {
-            sink.abort()
-            throw error
         }
+        return (added, removed)
+    }
+
+    private func writeVectors(
+        _ targets: [Target], _ location: String, _ sink: @escaping ([UInt8]) throws -> Void
+    ) throws -> (added: [DataFile], removed: [ManifestEntry]) {
+        var added: [DataFile] = []
+        var removed: [ManifestEntry] = []
+        var writer = try PuffinWriter(createdBy: createdBy ?? ParquetWriteOptions().createdBy, sink: sink)
+        for (task, positions) in targets {
+            let merged = try merged(task, positions) { _ in true }
+            removed += merged.superseded
+            let blob = try writer.add(
+                DeletionVector.blob(dataFile: task.dataFile.path, cardinality: merged.positions.count),
+                DeletionVector.encode(merged.positions))
+            var file = DataFile(
+                content: .positionDeletes, path: location, format: "PUFFIN", partition: task.dataFile.partition,
+                specId: task.dataFile.specId, recordCount: Int64(merged.positions.count), fileBytes: 0)
+            file.referencedDataFile = task.dataFile.path
+            file.contentOffset = Int64(blob.offset)
+            file.contentBytes = Int64(blob.length)
+            added.append(file)
+        }
+        try writer.finish()
+        for index in added.indices { added[index].fileBytes = Int64(writer.fileBytes) }
+        return (added, removed)
     }
 
     /// Positions with those of earlier deletes that `isRepeated` picks; superseded are these that are of no other data

@@ -105,6 +105,30 @@ import Testing
         #expect(second.added.map(\.recordCount) == [4])
     }
 
+    /// Their entries stand in different manifests, and every manifest names the vectors of a file front to back.
+    @Test func vectorsOfDifferentSpecsAreInDifferentFiles() throws {
+        let fixture = try fixture(version: 3)
+        var tasks = try fixture.tasks()
+        var old = tasks[1].dataFile
+        (old.specId, old.partition) = (7, [])
+        tasks[1] = FileScanTask(
+            dataFile: old, sequenceNumber: 1, spec: PartitionSpec(specId: 7, fields: []), deletes: [])
+        let run = fixture.store.objectCount
+        let writer = DeleteFileWriter(metadata: fixture.metadata, store: fixture.store) { _, index, kind in
+            "file:///w/t/data/\(run)-\(index)-deletes.\(kind)"
+        }
+        let change = try writer.write(tasks.map { ($0, RowPositions([4, 5])) })
+        let bySpec = Dictionary(grouping: change.added, by: \.specId)
+        #expect(bySpec[0]?.count == 2 && bySpec[7]?.count == 1)
+        #expect(Set(change.added.map(\.path)).count == 2)
+        for files in bySpec.values {
+            #expect(Set(files.map(\.path)).count == 1)
+            let offsets = files.compactMap(\.contentOffset)
+            #expect(offsets.count == files.count && offsets == offsets.sorted())
+            #expect(try fixture.store.size(files[0].path) == Int(files[0].fileBytes))
+        }
+    }
+
     @Test func nothingToDeleteWritesNothing() throws {
         let fixture = try fixture()
         let count = fixture.store.objectCount
