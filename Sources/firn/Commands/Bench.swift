@@ -5,7 +5,7 @@ import Synchronization
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure this machine.", subcommands: [IngestBench.self, CommitBench.self],
+        abstract: "Measure this machine.", subcommands: [IngestBench.self, CommitBench.self, SustainedBench.self],
         defaultSubcommand: IngestBench.self)
 
     struct IngestBench: ParsableCommand {
