@@ -7,13 +7,14 @@ import Storage
 ///
 /// 1. Small batches are gathered until they make one of some thousand rows: a batch has its price in every column.
 /// 2. A batch's rows are grouped by partition.
-/// 3. Each group goes to its partition's open file. A file is finished when it reaches
-///    `write.target-file-size-bytes`, when too many files are open (the one unused for longest goes), or when all open
-///    files together buffer too much (the largest goes).
-/// 4. In a table with a sort order, each partition's rows wait in memory until its file is finished, are sorted as one
-///    run, and written; the files say so. When the rows that wait are too many, the largest run is written early. Its
-///    file takes further runs, and says nothing of an order that it does not have.
-/// 5. A finished file is durable and becomes a `DataFile` with its metrics.
+/// 3. Each group goes to its partition's open file. When as many files are open as may be, the rows of further
+///    partitions wait in memory instead: so a batch over many partitions still makes one file of each.
+/// 4. A file is finished when it reaches `write.target-file-size-bytes`, when all open files together buffer too much
+///    (the largest goes), or when rows have waited for too much memory and need its place (the one unused for longest).
+/// 5. In a table with a sort order, all rows wait until their partition is finished, are sorted as one run, and written;
+///    the files say so. When the rows that wait are too many, the largest runs are written early. Their files take
+///    further runs, and say nothing of an order that they do not have.
+/// 6. A finished file is durable and becomes a `DataFile` with its metrics.
 ///
 /// One owner, one thread at a time. After a throw, call `abort`; files finished before are durable but nobody names
 /// them, so whoever chose their locations must delete them.
@@ -46,6 +47,10 @@ public final class DataFileWriter {
     private let path: (String, Int) throws -> String
     /// By partition tuple, in bytes, so that NaN equals itself.
     private var open: [[[UInt8]?]: OpenPartition] = [:]
+    /// Those of `open` that have a file.
+    private var writing: [OpenPartition] = []
+    /// Of the rows that wait in `open`.
+    private var waitingBytes = 0
     private var finished: [DataFile] = []
     private var fileCount = 0
     private var clock = 0
@@ -110,7 +115,9 @@ public final class DataFileWriter {
     }
 
     /// Bytes of memory held by open files and by rows that wait.
-    public var bufferedBytes: Int { open.values.reduce(gatheredBytes) { $0 + $1.bufferedBytes } }
+    public var bufferedBytes: Int {
+        writing.reduce(gatheredBytes + waitingBytes) { $0 + ($1.file?.bufferedBytes ?? 0) }
+    }
 
     /// Precondition: the batch has the writer's schema.
     public func write(_ batch: RecordBatch) throws {
@@ -149,14 +156,15 @@ public final class DataFileWriter {
 
     private func write(_ batch: RecordBatch, _ rows: Range<Int>, partition: [Value]) throws {
         let key = partition.map(SingleValue.encode)
-        let target = try openPartition(key, partition)
+        let target = openPartition(key, partition)
         clock += 1
         target.lastUsed = clock
-        if sorter == nil {
+        let hasPlace = target.file != nil || target.waiting.isEmpty && writing.count < max(1, limits.openFilesMax)
+        if sorter == nil, hasPlace {
             try write(batch, rows, to: target, isSorted: sortOrderId != nil)
             if target.isIdle { open[key] = nil }
         } else {
-            target.append(
+            waitingBytes += target.append(
                 rows.count == batch.rowCount ? batch : batch.taking(rows.map { Int32($0) }))
         }
         try relieve()
@@ -176,18 +184,24 @@ public final class DataFileWriter {
 
     /// Keeps what is buffered within its bound. Sorting a run takes as much memory again as the run.
     private func relieve() throws {
-        let waiting = open.values.reduce(0) { $0 + $1.waitingBytes }
-        if waiting > limits.bufferedBytesMax / 2 {
-            try writeRun(of: open.values.max { $0.waitingBytes < $1.waitingBytes }!, isLast: false)
+        if waitingBytes > limits.bufferedBytesMax / 2 {
+            for target in open.values.sorted(by: { $0.waitingBytes > $1.waitingBytes }) {
+                guard waitingBytes > limits.bufferedBytesMax / 4 else { break }
+                try writeRun(of: target, isLast: false)
+            }
         }
-        if open.count > 1, bufferedBytes > limits.bufferedBytesMax {
-            try finish(open.max { $0.value.bufferedBytes < $1.value.bufferedBytes }!.key)
+        while writing.count > 1, bufferedBytes > limits.bufferedBytesMax {
+            try finishFile(of: writing.max { $0.file!.bufferedBytes < $1.file!.bufferedBytes }!)
         }
     }
 
-    /// Sorts the rows of a partition that wait, and writes them.
+    /// Writes the rows of a partition that wait, sorted in a table with a sort order.
     private func writeRun(of target: OpenPartition, isLast: Bool) throws {
-        guard let sorter, let run = target.takeRun() else { return }
+        waitingBytes -= target.waitingBytes
+        guard let run = target.takeRun() else { return }
+        guard let sorter else {
+            return try write(run, 0..<run.rowCount, to: target, isSorted: sortOrderId != nil)
+        }
         let isSorted = isLast && target.file == nil
         guard let order = sorter.permutation(of: run) else {
             return try write(run, 0..<run.rowCount, to: target, isSorted: isSorted)
@@ -198,11 +212,8 @@ public final class DataFileWriter {
         }
     }
 
-    private func openPartition(_ key: [[UInt8]?], _ partition: [Value]) throws -> OpenPartition {
+    private func openPartition(_ key: [[UInt8]?], _ partition: [Value]) -> OpenPartition {
         if let known = open[key] { return known }
-        if open.count >= max(1, limits.openFilesMax) {
-            try finish(open.min { $0.value.lastUsed < $1.value.lastUsed }!.key)
-        }
         let opened = OpenPartition(values: partition, number: clock)
         open[key] = opened
         return opened
@@ -210,6 +221,9 @@ public final class DataFileWriter {
 
     private func file(of target: OpenPartition, isSorted: Bool) throws -> OpenDataFile {
         if let file = target.file { return file }
+        if writing.count >= max(1, limits.openFilesMax) {
+            try finishFile(of: writing.min { $0.lastUsed < $1.lastUsed }!)
+        }
         let location = try path(spec.path(target.values), fileCount)
         fileCount += 1
         var options = options
@@ -218,6 +232,7 @@ public final class DataFileWriter {
             location: location, isSorted: isSorted, schema: schema, options: options,
             sink: try store.putStream(location))
         target.file = file
+        writing.append(target)
         return file
     }
 
@@ -225,6 +240,7 @@ public final class DataFileWriter {
         guard let file = target.file else { return }
         let summary = try file.finish()
         target.file = nil
+        writing.removeAll { $0 === target }
         var entry = DataFile(
             path: file.location, partition: target.values, specId: spec.specId,
             recordCount: Int64(summary.rowCount), fileBytes: Int64(summary.fileBytes),
@@ -250,8 +266,8 @@ public final class DataFileWriter {
 
     /// Drops the open files, best effort.
     public func abort() {
-        for target in open.values { target.file?.abort() }
-        open = [:]
+        for target in writing { target.file?.abort() }
+        (open, writing, waitingBytes) = ([:], [], 0)
         gathered = []
     }
 }
@@ -263,20 +279,24 @@ private final class OpenPartition {
     let number: Int
     var lastUsed = 0
     var file: OpenDataFile?
-    private var waiting: [RecordBatch] = []
+    private(set) var waiting: [RecordBatch] = []
     private(set) var waitingBytes = 0
+    /// What a column of a batch takes beside its values.
+    private static let columnBytes = 256
 
     init(values: [Value], number: Int) {
         self.values = values
         self.number = number
     }
 
-    var bufferedBytes: Int { waitingBytes + (file?.bufferedBytes ?? 0) }
     var isIdle: Bool { file == nil && waiting.isEmpty }
 
-    func append(_ batch: RecordBatch) {
+    /// Answers the bytes that the batch takes.
+    func append(_ batch: RecordBatch) -> Int {
+        let bytes = batch.byteCount + batch.columns.count * Self.columnBytes
         waiting.append(batch)
-        waitingBytes += batch.byteCount
+        waitingBytes += bytes
+        return bytes
     }
 
     /// The rows that wait, as one batch.
