@@ -98,14 +98,15 @@ public struct CompactionRun {
             for (index, plan) in plans.enumerated() {
                 let rewrite = GroupRewrite(
                     warehouse: warehouse, table: current, plan: plan, deletes: deletes, loader: loader,
-                    progress: { bytes in
+                    checkpoint: { bytes in
+                        bytesDone += bytes
                         onProgress(
                             CompactionProgress(
-                                bytesDone: bytesDone + bytes, bytesTotal: bytesTotal, groupsDone: index,
+                                bytesDone: bytesDone, bytesTotal: bytesTotal, groupsDone: index,
                                 groupsTotal: plans.count))
-                    }, checkCancelled: checkCancelled, transform: transform)
+                        try checkCancelled()
+                    }, transform: transform)
                 pending.append(try rewrite.run())
-                bytesDone += plan.bytes
                 let isLast = index == plans.count - 1
                 guard isLast || pending.reduce(0, { $0 + $1.plan.bytes }) >= Self.commitBytesMax else { continue }
                 try commit(pending, basedOn: snapshotId, &report)
