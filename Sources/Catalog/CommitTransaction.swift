@@ -50,6 +50,7 @@ struct CommitTransaction {
         do {
             try core.database.write { database in
                 for part in parts { try apply(part, to: database, owner: owner) }
+                try core.environment.faults.reach(.commitInTransaction)
             }
             return true
         } catch let error as FirnError where error.code == Self.pointerMoved {

@@ -119,7 +119,8 @@ struct JointCommit {
             for part in parts where part.prepared != nil {
                 try core.ledger.record(part.objects, table: part.tableUUID)
             }
-            try core.store.putAll(parts.flatMap { $0.prepared?.commit.objects ?? [] })
+            try core.environment.faults.reach(.commitPathsRecorded)
+            try write(parts.flatMap { $0.prepared?.commit.objects ?? [] })
         } catch {
             abandon(objects)
             throw error
@@ -128,6 +129,7 @@ struct JointCommit {
         times.metadataNanos = written - began
         let transaction = CommitTransaction(parts: parts, nowMs: core.nowMs)
         do {
+            try core.environment.faults.reach(.commitBeforeTransaction)
             guard try transaction.run(in: core) else {
                 abandon(objects)
                 return nil
@@ -139,6 +141,7 @@ struct JointCommit {
             throw error
         }
         times.catalogNanos = clock.monotonicNanos() - written
+        try core.environment.faults.reach(.commitAfterTransaction)
         return parts
     }
 
@@ -218,6 +221,17 @@ struct JointCommit {
                 context: ["table": participants.map(\.committer.identifier.description).joined(separator: ", ")])
         }
         _ = Semaphore().wait(milliseconds: waitMs)
+    }
+
+    private func write(_ objects: [(location: String, bytes: [UInt8])]) throws {
+        let faults = core.environment.faults
+        guard faults.areArmed else { return try core.store.putAll(objects) }
+        for object in objects {
+            try core.store.put(object.location, object.bytes)
+            let isList = object.location.lastPathComponent.hasPrefix("snap-")
+            let isManifest = object.location.hasSuffix(".avro") && !isList
+            try faults.reach(isManifest ? .commitManifestWritten : isList ? .commitListWritten : .commitMetadataWritten)
+        }
     }
 
     private func abandon(_ objects: [String]) { try? core.ledger.abandon(objects) }

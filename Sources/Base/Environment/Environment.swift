@@ -7,6 +7,8 @@ public struct Environment: Sendable {
     public let clock: any Clock
     public let random: any RandomSource
     public let files: any FileSystem
+    /// Where tests end the process; off otherwise.
+    public var faults = FaultPoints.none
 
     public init(clock: any Clock, random: any RandomSource, files: any FileSystem) {
         self.clock = clock
@@ -15,7 +17,11 @@ public struct Environment: Sendable {
     }
 
     /// The real world.
-    public static let live = Environment(clock: SystemClock(), random: SystemRandom(), files: PosixFileSystem())
+    public static let live = {
+        var live = Environment(clock: SystemClock(), random: SystemRandom(), files: PosixFileSystem())
+        live.faults = .ofProcess()
+        return live
+    }()
 
     /// A random (version 4) UUID.
     public func uuid() -> UUID {

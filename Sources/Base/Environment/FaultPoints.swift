@@ -1,0 +1,92 @@
+import Glibc
+import Synchronization
+
+/// The steps of maintenance at which a test can end the process, in the order in which they are reached.
+///
+/// A step has been done when its point is reached.
+public enum FaultPoint: String, CaseIterable, Sendable {
+    case compactionPlanned = "compaction.planned"
+    /// Of an output, in the ledger.
+    case compactionPathRecorded = "compaction.path-recorded"
+    /// First rows are with the writer of an output.
+    case compactionOutputOpened = "compaction.output-opened"
+    case compactionOutputWritten = "compaction.output-written"
+    case compactionProven = "compaction.proven"
+    /// Deletes that came meanwhile are written anew for an output.
+    case compactionDeletesCarried = "compaction.deletes-carried"
+    case compactionBeforeCommit = "compaction.before-commit"
+    case compactionAfterCommit = "compaction.after-commit"
+    /// All is committed, the job's row is not.
+    case compactionReported = "compaction.reported"
+
+    /// Snapshots to expire are chosen.
+    case expiryPlanned = "expiry.planned"
+    case expiryCommitted = "expiry.committed"
+
+    /// Of the files of a commit, in the ledger.
+    case commitPathsRecorded = "commit.paths-recorded"
+    case commitManifestWritten = "commit.manifest-written"
+    case commitListWritten = "commit.list-written"
+    case commitMetadataWritten = "commit.metadata-written"
+    case commitBeforeTransaction = "commit.before-transaction"
+    /// Every row is changed, `COMMIT` has not run.
+    case commitInTransaction = "commit.in-transaction"
+    case commitAfterTransaction = "commit.after-transaction"
+
+    /// Files to delete are read from the ledger.
+    case collectionListed = "collection.listed"
+    /// They are gone, their rows are not.
+    case collectionFilesDeleted = "collection.files-deleted"
+    case collectionForgotten = "collection.forgotten"
+}
+
+/// Stops work at a named step, so that tests can prove that it leaves nothing wrong behind, wherever it ends.
+///
+/// Off unless a test arms it; reaching a point then costs one comparison.
+///
+/// ```swift
+/// environment.faults = FaultPoints { point in if point == .compactionProven { throw dead } }
+/// ```
+public struct FaultPoints: Sendable {
+    private let onReach: (@Sendable (FaultPoint) throws -> Void)?
+
+    public static let none = FaultPoints(onReach: nil)
+
+    private init(onReach: (@Sendable (FaultPoint) throws -> Void)?) { self.onReach = onReach }
+
+    public init(_ onReach: @escaping @Sendable (FaultPoint) throws -> Void) { self.init(onReach: onReach) }
+
+    public var areArmed: Bool { onReach != nil }
+
+    public func reach(_ point: FaultPoint) throws {
+        if let onReach { try onReach(point) }
+    }
+
+    /// The environment variable that arms a process.
+    public static let variable = "FIRN_FAULT_POINT"
+
+    /// Kills the process at the point that `FIRN_FAULT_POINT` names, as `kill -9` does: no clean-up runs, nothing is
+    /// flushed. `expiry.committed:3` means the third time.
+    public static func ofProcess() -> FaultPoints {
+        guard let text = getenv(variable) else { return .none }
+        let parts = String(cString: text).split(separator: ":", maxSplits: 1)
+        guard let name = parts.first, let point = FaultPoint(rawValue: String(name)) else { return .none }
+        let countdown = FaultCountdown(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+        return FaultPoints { reached in
+            if reached == point, countdown.isOver() { kill(getpid(), SIGKILL) }
+        }
+    }
+}
+
+private final class FaultCountdown: Sendable {
+    private let left: Mutex<Int>
+
+    init(_ count: Int) { left = Mutex(count) }
+
+    func isOver() -> Bool {
+        left.withLock { left in
+            left -= 1
+            return left == 0
+        }
+    }
+}
