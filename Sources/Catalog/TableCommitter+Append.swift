@@ -82,17 +82,30 @@ extension TableCommitter {
         removed: [String], added: [DataFile], basedOn snapshotId: Int64, summary: [String: String] = [:],
         validate: (@Sendable (Table) throws -> Void)? = nil
     ) throws -> CommitResult {
-        let paths = added.map(\.path)
-        precondition(Set(paths).count == paths.count, "a data file is twice in one commit")
         precondition(!removed.isEmpty, "a replacement that removes nothing")
         // Fixed by the state that the caller read, whatever base an attempt builds on.
         let start = try table().metadata.snapshot(id: snapshotId)
+        let group = FileReplacement(removed: removed, added: added, readAt: start?.sequenceNumber ?? 0)
+        return try replace([group], checkedAt: snapshotId, summary: summary, validate: validate)
+    }
+
+    /// Several groups of files at once, each read at a snapshot of its own.
+    ///
+    /// - Parameter snapshotId: a snapshot at which what the groups say held; it must be an
+    ///   ancestor of what is committed on.
+    /// - Throws: as for one group; the context of a conflict names one of the files that are concerned.
+    public func replace(
+        _ groups: [FileReplacement], checkedAt snapshotId: Int64, summary: [String: String] = [:],
+        validate: (@Sendable (Table) throws -> Void)? = nil
+    ) throws -> CommitResult {
+        let paths = groups.flatMap { $0.added.map(\.path) + Set($0.addedDeletes.map(\.path)) }
+        precondition(Set(paths).count == paths.count, "a data file is twice in one commit")
         return try commit(
             TableChange(
                 prepare: { [core] base, context in
                     // After a rollback, rows that the caller saw deleted may be there again.
-                    guard let start, let current = base.metadata.currentSnapshotId,
-                        base.metadata.isAncestor(start.snapshotId, of: current)
+                    guard let current = base.metadata.currentSnapshotId,
+                        base.metadata.isAncestor(snapshotId, of: current)
                     else {
                         throw FirnError(
                             .conflict, "history_changed", "the files were read at a snapshot that is no ancestor now",
@@ -103,8 +116,8 @@ extension TableCommitter {
                     let stamp = SnapshotSummary.carried(from: base.metadata, version: FirnVersion.current)
                     context.summary = summary.merging(stamp) { _, stamp in stamp }
                     let commit = try SnapshotProducer.replace(
-                        base: base.metadata, baseLocation: base.metadataLocation, removed: Set(removed), added: added,
-                        dataSequenceNumber: start.sequenceNumber, context: context, store: core.store)
+                        base: base.metadata, baseLocation: base.metadataLocation, groups, context: context,
+                        store: core.store)
                     return TableChange.Prepared(commit: commit)
                 }, added: paths))
     }

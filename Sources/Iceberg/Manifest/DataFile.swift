@@ -70,11 +70,11 @@ public struct DataFile: Hashable, Sendable {
 
 extension DataFile {
     /// Tells delete files apart: several deletion vectors may share one file.
-    var deleteKey: DeleteFileKey { DeleteFileKey(path: path, offset: contentOffset) }
+    public var deleteKey: DeleteFileKey { DeleteFileKey(path: path, offset: contentOffset) }
 }
 
 /// Names a delete file or deletion vector of a snapshot.
-struct DeleteFileKey: Hashable {
+public struct DeleteFileKey: Hashable, Sendable {
     let path: String
     let offset: Int64?
 }
