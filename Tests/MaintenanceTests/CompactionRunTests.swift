@@ -177,9 +177,9 @@ import Testing
         let before = try fixture.metadata()
         var asked = 0
         var run = run(fixture)
-        run.isCancelled = {
+        run.checkpoint = { _ in
             asked += 1
-            return asked == 4
+            if asked == 4 { throw FirnError(.cancelled, "stopped", "enough") }
         }
         let error = #expect(throws: FirnError.self) { try run.run() }
         #expect(error?.kind == .cancelled)
@@ -198,7 +198,7 @@ import Testing
         let report = try run.run()
         #expect(seen.map(\.bytesDone) == seen.map(\.bytesDone).sorted())
         #expect(seen.last?.bytesDone == report.bytesBefore && seen.last?.bytesTotal == report.bytesBefore)
-        #expect(Set(seen.map(\.groupsDone)) == [0, 1, 2] && seen.allSatisfy { $0.groupsTotal == 3 })
+        #expect(Set(seen.map(\.groupsDone)) == [0, 1, 2, 3] && seen.allSatisfy { $0.groupsTotal == 3 })
     }
 
     @Test func outputsObeyTheTarget() throws {

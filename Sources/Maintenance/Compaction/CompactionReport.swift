@@ -13,8 +13,10 @@ public struct CompactionReport: Hashable, Sendable {
     public var rows: Int64 = 0
     public var groups = 0
     public var commits = 0
-    /// Groups rewritten in vain because another writer removed an input first.
+    /// Groups rewritten in vain because of what other writers did to their inputs meanwhile.
     public var conflicts = 0
+    /// Rows that others deleted meanwhile, deleted in the outputs too.
+    public var deletesCarried: Int64 = 0
     public var durationMs: Int64 = 0
     /// The last snapshot this run committed; nil when there was nothing to do.
     public var snapshotId: Int64?
@@ -37,6 +39,7 @@ public struct CompactionReport: Hashable, Sendable {
             .init("groups", .integer(Int64(groups))),
             .init("commits", .integer(Int64(commits))),
             .init("conflicts", .integer(Int64(conflicts))),
+            .init("deletes-carried", .integer(deletesCarried)),
             .init("duration-ms", .integer(durationMs)),
             .init("snapshot-id", snapshotId.map { .integer($0) } ?? .null),
             .init("table-files-before", .integer(Int64(tableFilesBefore))),

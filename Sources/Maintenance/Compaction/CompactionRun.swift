@@ -7,17 +7,21 @@ import Storage
 /// One attempt to compact a table.
 ///
 /// 1. Read the live files of the current snapshot from metadata alone and let the policy plan.
-/// 2. Rewrite one plan after the other, each proven (`GroupRewrite`).
-/// 3. Commit finished plans together as one `replace` as soon as they read `commitBytesMax`, and at the end. So a kill
-///    or a conflict costs no more than that much work, and a run over many small partitions makes one snapshot.
-/// 4. The committer refuses when an input is gone or rows of it were deleted since. Then the outputs are deleted and
-///    the run plans anew, `triesMax` times at most.
+/// 2. Rewrite the plans, `width` at a time, each proven (`GroupRewrite`).
+/// 3. Commit finished groups together as one `replace` (`GroupCommits`) as soon as they read `commitBytesMax`, or the
+///    oldest has waited `commitWaitMsMax`, and at the end. So a kill costs no more than that much work, and a run over
+///    many small partitions makes one snapshot.
+/// 4. Appends of others never concern a group. Rows that others delete meanwhile are deleted in the outputs too
+///    (`Meanwhile`). What cannot be carried over loses that one group: its outputs are deleted, and at the end the run
+///    plans its partition anew, `triesMax` times at most.
 ///
 /// The inputs stay on disk for the snapshots that name them, until those expire. Every snapshot reads as before, and
 /// ingest commits go on meanwhile: the committer rebases one on the other (G6).
 public struct CompactionRun {
     /// Bytes read between commits.
     static let commitBytesMax: Int64 = 256 << 20
+    /// What is finished is not kept from readers for longer, and not risked.
+    static let commitWaitMsMax: Int64 = 30_000
     /// Times a run plans before it gives up.
     static let triesMax = 4
 
@@ -25,11 +29,15 @@ public struct CompactionRun {
     public let table: TableIdentifier
     /// Merges whatever is small, also pairs; see `CompactionPolicy`.
     public var isForced = false
+    /// Groups rewritten at once, each in the memory that `GroupRewrite` takes.
+    public var width = 1
+    /// Calls do not overlap, whatever the width.
     public var onProgress: (CompactionProgress) -> Void = { _ in }
-    /// Asked once a batch; true ends the run with `.cancelled` (`compaction_cancelled`). What is committed stays.
-    public var isCancelled: () throws -> Bool = { false }
+    /// Called about once a batch with the bytes of input read since the last call; one call at a time. It may wait, to
+    /// pace the run, and throws to end it. What is committed stays.
+    public var checkpoint: (_ inputBytes: Int64) throws -> Void = { _ in }
     /// Changes batches on their way to the writer; identity but in tests of the proof.
-    var transform: (RecordBatch) -> RecordBatch = GroupRewrite.identity
+    var transform: @Sendable (RecordBatch) -> RecordBatch = GroupRewrite.identity
     /// Called before each commit; for tests of conflicts.
     var beforeCommit: () throws -> Void = {}
 
@@ -52,32 +60,50 @@ public struct CompactionRun {
     ///
     /// Throws what `plan` throws; `.internal` (`compaction_proof_failed`) when the rewritten rows differ, `.corrupted`
     /// (`record_count_mismatch`) when an input does not hold the rows its manifest promises, `.conflict` when other
-    /// writers kept winning, `.cancelled`, `.outcomeUnknown`, and the store's errors. No rows are changed in any case.
+    /// writers kept winning and nothing could be committed, what `checkpoint` throws, `.outcomeUnknown`, and the
+    /// store's errors. No rows are changed in any case.
     public func run() throws -> CompactionReport {
         let clock = warehouse.environment.clock
         let started = clock.monotonicNanos()
         var report = CompactionReport(table: table)
         var scan = LiveFileScan()
-        var attempt = 1
-        while true {
+        let progress = RunProgress(table: table.description, checkpoint: checkpoint, onProgress: onProgress)
+        var places: Set<Place>?
+        for attempt in 1...Self.triesMax {
             let current = try warehouse.loadTable(table)
             let live = try scan.read(current, store: warehouse.store)
             if attempt == 1 {
                 report.tableFilesBefore = live.fileCount
                 report.tableBytesBefore = live.bytes
             }
-            do {
-                try compact(try plans(current, live), of: current, live.deletes, &report)
+            let plans = try plans(current, live).filter { places?.contains(Place($0)) ?? true }
+            try warehouse.environment.faults.reach(.compactionPlanned)
+            guard !plans.isEmpty, let base = RunBase(current, deletes: live.deletes, store: warehouse.store) else {
                 break
-            } catch let error as FirnError where error.kind == .conflict && attempt < Self.triesMax {
-                attempt += 1
             }
+            let lost = try compact(plans, base, progress, &report)
+            report.conflicts += lost.count
+            guard let first = lost.first else { break }
+            guard attempt < Self.triesMax || report.commits > 0 else { throw first.reason }
+            places = Set(lost.map { Place($0.plan) })
         }
         let after = try scan.read(try warehouse.loadTable(table), store: warehouse.store)
         report.tableFilesAfter = after.fileCount
         report.tableBytesAfter = after.bytes
         report.durationMs = (clock.monotonicNanos() - started) / 1_000_000
+        try warehouse.environment.faults.reach(.compactionReported)
         return report
+    }
+
+    /// What is planned anew when a group of it was lost.
+    private struct Place: Hashable {
+        let specId: Int
+        let partition: [Value]
+
+        init(_ plan: CompactionPlan) {
+            specId = plan.specId
+            partition = plan.partition
+        }
     }
 
     private func plans(_ current: Table, _ live: LiveFiles) throws -> [CompactionPlan] {
@@ -86,71 +112,101 @@ public struct CompactionRun {
             live.candidates, options: CompactionOptions(current.metadata.tableProperties), isForced: isForced)
     }
 
+    private enum Rewritten: Sendable {
+        case finished(FinishedGroup)
+        case lost(LostGroup)
+    }
+
+    /// Answers the groups that others made void.
     private func compact(
-        _ plans: [CompactionPlan], of current: Table, _ deletes: DeleteIndex, _ report: inout CompactionReport
-    ) throws {
-        guard !plans.isEmpty, let snapshotId = current.metadata.currentSnapshotId else { return }
-        let bytesTotal = plans.reduce(0) { $0 + $1.bytes }
-        var bytesDone: Int64 = 0
-        var pending: [GroupRewrite.Output] = []
-        let loader = DeleteLoader(store: warehouse.store, nameMapping: current.metadata.nameMapping)
+        _ plans: [CompactionPlan], _ base: RunBase, _ progress: RunProgress, _ report: inout CompactionReport
+    ) throws -> [LostGroup] {
+        let clock = warehouse.environment.clock
+        let commits = GroupCommits(
+            warehouse: warehouse, table: table, progress: progress, beforeCommit: beforeCommit)
+        var pending: [FinishedGroup] = []
+        var oldestNanos: Int64 = 0
+        var lost: [LostGroup] = []
+        func commit() throws {
+            guard !pending.isEmpty else { return }
+            let outcome = try commits.commit(pending)
+            pending = []
+            lost += outcome.lost
+            report.add(outcome)
+        }
+        progress.add(plans)
         do {
-            for (index, plan) in plans.enumerated() {
-                let rewrite = GroupRewrite(
-                    warehouse: warehouse, table: current, plan: plan, deletes: deletes, loader: loader,
-                    checkpoint: { bytes in
-                        bytesDone += bytes
-                        onProgress(
-                            CompactionProgress(
-                                bytesDone: bytesDone, bytesTotal: bytesTotal, groupsDone: index,
-                                groupsTotal: plans.count))
-                        try checkCancelled()
-                    }, transform: transform)
-                pending.append(try rewrite.run())
-                let isLast = index == plans.count - 1
-                guard isLast || pending.reduce(0, { $0 + $1.plan.bytes }) >= Self.commitBytesMax else { continue }
-                try commit(pending, basedOn: snapshotId, &report)
-                pending = []
+            try Fanout.run(plans, width: width) { plan in
+                try rewrite(plan, base, progress)
+            } discard: { rewritten in
+                if case .finished(let group) = rewritten { try? warehouse.ledger.abandon(group.paths) }
+            } receive: { rewritten in
+                switch rewritten {
+                case .lost(let group): lost.append(group)
+                case .finished(let group):
+                    if pending.isEmpty { oldestNanos = clock.monotonicNanos() }
+                    pending.append(group)
+                }
+                let bytes = pending.reduce(0) { $0 + $1.plan.bytes }
+                let waitedMs = (clock.monotonicNanos() - oldestNanos) / 1_000_000
+                if bytes >= Self.commitBytesMax || waitedMs >= Self.commitWaitMsMax {
+                    try stopping(progress) { try commit() }
+                }
             }
+            try commit()
         } catch {
-            report.conflicts += (error as? FirnError)?.kind == .conflict ? pending.count : 0
             // Only paths that are still pending are touched, so an output that did get committed is safe.
             if (error as? FirnError)?.kind != .outcomeUnknown {
-                try? warehouse.ledger.abandon(pending.flatMap { $0.files.map(\.path) })
+                for group in pending { try? warehouse.ledger.abandon(group.paths) }
             }
             throw error
         }
+        return lost
     }
 
-    private func commit(
-        _ outputs: [GroupRewrite.Output], basedOn snapshotId: Int64, _ report: inout CompactionReport
-    ) throws {
-        try checkCancelled()
-        try beforeCommit()
-        let removed = outputs.flatMap { $0.plan.files.map(\.path) }
-        let added = outputs.flatMap(\.files)
-        let committer = try warehouse.committer(for: table)
-        do {
-            report.snapshotId = try committer.replace(removed: removed, added: added, basedOn: snapshotId).snapshotId
-        } catch let error as FirnError where error.kind == .outcomeUnknown {
-            guard try committer.settle() != .notCommitted else {
-                throw FirnError(
-                    .conflict, "commit_failed", "the commit did not happen", context: error.context, cause: error)
+    /// One plan, on whatever thread.
+    private func rewrite(_ plan: CompactionPlan, _ base: RunBase, _ progress: RunProgress) throws -> Rewritten {
+        let rewrite = GroupRewrite(
+            warehouse: warehouse, table: base.table, plan: plan, deletes: base.deletes, loader: base.loader,
+            checkpoint: progress.read, transform: transform)
+        return try stopping(progress) {
+            do {
+                let output = try rewrite.run()
+                progress.groupDone()
+                return .finished(FinishedGroup(output, base: base))
+            } catch let error as FirnError where error.kind == .notFound {
+                // What the plan reads may have been replaced by others, and have expired.
+                let now = try warehouse.loadTable(table)
+                guard now.metadata.currentSnapshotId != base.snapshotId else { throw error }
+                return .lost(LostGroup(plan: plan, reason: error))
             }
-            report.snapshotId = try committer.table().metadata.currentSnapshotId
         }
-        report.commits += 1
-        report.groups += outputs.count
-        report.filesBefore += removed.count
-        report.filesAfter += added.count
-        report.bytesBefore += outputs.reduce(0) { $0 + $1.plan.bytes }
-        report.bytesAfter += added.reduce(0) { $0 + $1.fileBytes }
-        report.rows += outputs.reduce(0) { $0 + Int64($1.hash.rowCount) }
     }
 
-    private func checkCancelled() throws {
-        guard try isCancelled() else { return }
-        throw FirnError(
-            .cancelled, "compaction_cancelled", "the compaction was cancelled", context: ["table": table.description])
+    /// A throw ends the other groups of the run too.
+    private func stopping<Result>(_ progress: RunProgress, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            progress.stop()
+            throw error
+        }
+    }
+}
+
+extension CompactionReport {
+    fileprivate mutating func add(_ outcome: GroupCommits.Outcome) {
+        guard !outcome.committed.isEmpty else { return }
+        snapshotId = outcome.snapshotId
+        commits += 1
+        groups += outcome.committed.count
+        for group in outcome.committed {
+            filesBefore += group.plan.files.count
+            filesAfter += group.output.files.count
+            bytesBefore += group.plan.bytes
+            bytesAfter += group.output.files.reduce(0) { $0 + $1.fileBytes }
+            rows += Int64(group.output.hash.rowCount)
+            deletesCarried += group.carriedRows
+        }
     }
 }

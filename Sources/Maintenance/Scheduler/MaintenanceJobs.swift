@@ -32,7 +32,12 @@ public struct MaintenanceJobs: Sendable {
         try run(Self.compactKind, on: table, reason: reason, waitMs: waitMs, isCancelled: isCancelled) { checkpoint in
             var run = CompactionRun(warehouse: warehouse, table: table, isForced: isForced)
             run.onProgress = onProgress
-            run.isCancelled = checkpoint
+            run.checkpoint = { _ in
+                guard try checkpoint() else { return }
+                throw FirnError(
+                    .cancelled, "compaction_cancelled", "the compaction was cancelled",
+                    context: ["table": table.description])
+            }
             let report = try run.run()
             return (report, report.json)
         }
