@@ -12,7 +12,8 @@ import Storage
 /// 4. A file is finished when it reaches `write.target-file-size-bytes`, when all open files together buffer too much
 ///    (the largest goes), or when rows have waited for too much memory and need its place (the one unused for longest).
 /// 5. In a table with a sort order, all rows wait until their partition is finished, are sorted as one run, and written;
-///    the files say so. When the rows that wait are too many, the largest runs are written early. Their files take
+///    the files say so. When the rows that wait are too many, the largest runs are put aside in temporary files, and
+///    merged with the others at the end. A writer without a place for that writes the runs early: their files take
 ///    further runs, and say nothing of an order that they do not have.
 /// 6. A finished file is durable and becomes a `DataFile` with its metrics.
 ///
@@ -43,6 +44,7 @@ public final class DataFileWriter {
     private let sortingColumns: [ParquetWriteOptions.SortingColumn]
     private let fileBytesTarget: Int
     private let limits: Limits
+    private let spill: (any SpillSpace)?
     private let store: any ObjectStore
     private let path: (String, Int) throws -> String
     /// By partition tuple, in bytes, so that NaN equals itself.
@@ -62,6 +64,8 @@ public final class DataFileWriter {
     /// Batches of this many rows are written as they come, gathered ones when they reach it or hold this many bytes.
     private static let gatheredRowsMax = 4096
     private static let gatheredBytesMax = 8 << 20
+    /// Smaller runs are not worth a temporary file.
+    private static let runBytesMin = 1 << 20
     /// Rows between two looks at a file's size.
     private static let rowsPerWrite = 65_536
 
@@ -69,6 +73,7 @@ public final class DataFileWriter {
     ///   - schema: of the batches; default the table's current one.
     ///   - specId: default the table's default spec.
     ///   - sortOrderId: set when the rows come sorted by that order; else they are sorted by the table's default order.
+    ///   - spill: where rows are put aside that wait to be sorted and that memory does not hold.
     ///   - path: called with the partition's folder (empty when unpartitioned) and the number of the file, from 0,
     ///     before its first byte is written; answers its location.
     ///
@@ -76,8 +81,8 @@ public final class DataFileWriter {
     /// Firn cannot compute.
     public init(
         metadata: TableMetadata, schema: Schema? = nil, specId: Int? = nil, sortOrderId: Int? = nil,
-        limits: Limits = Limits(), createdBy: String? = nil, store: any ObjectStore,
-        path: @escaping (_ partitionPath: String, _ fileIndex: Int) throws -> String
+        limits: Limits = Limits(), createdBy: String? = nil, spill: (any SpillSpace)? = nil,
+        store: any ObjectStore, path: @escaping (_ partitionPath: String, _ fileIndex: Int) throws -> String
     ) throws {
         guard let spec = metadata.spec(id: specId ?? metadata.defaultSpecId) else {
             throw FirnError(.invalidInput, "unknown_partition_spec", "there is no partition spec \(specId ?? 0)")
@@ -110,6 +115,7 @@ public final class DataFileWriter {
         sortingColumns = metadata.sortOrders.first { $0.orderId == orderId }?.parquetColumns ?? []
         fileBytesTarget = properties.targetFileBytes
         self.limits = limits
+        self.spill = spill
         self.store = store
         self.path = path
     }
@@ -159,13 +165,14 @@ public final class DataFileWriter {
         let target = openPartition(key, partition)
         clock += 1
         target.lastUsed = clock
-        let hasPlace = target.file != nil || target.waiting.isEmpty && writing.count < max(1, limits.openFilesMax)
+        let hasPlace = target.file != nil || !target.isWaiting && writing.count < max(1, limits.openFilesMax)
         if sorter == nil, hasPlace {
             try write(batch, rows, to: target, isSorted: sortOrderId != nil)
             if target.isIdle { open[key] = nil }
         } else {
-            waitingBytes += target.append(
-                rows.count == batch.rowCount ? batch : batch.taking(rows.map { Int32($0) }))
+            let before = target.waitingBytes
+            try target.append(rows.count == batch.rowCount ? batch : batch.taking(rows.map { Int32($0) }))
+            waitingBytes += target.waitingBytes - before
         }
         try relieve()
     }
@@ -182,12 +189,18 @@ public final class DataFileWriter {
         }
     }
 
-    /// Keeps what is buffered within its bound. Sorting a run takes as much memory again as the run.
+    /// Keeps what is buffered within its bound.
     private func relieve() throws {
         if waitingBytes > limits.bufferedBytesMax / 2 {
             for target in open.values.sorted(by: { $0.waitingBytes > $1.waitingBytes }) {
                 guard waitingBytes > limits.bufferedBytesMax / 4 else { break }
-                try writeRun(of: target, isLast: false)
+                if let sorted = target.sorter, spill != nil, target.waitingBytes >= Self.runBytesMin {
+                    waitingBytes -= target.waitingBytes
+                    try sorted.spillRun()
+                    waitingBytes += target.waitingBytes
+                } else {
+                    try writeRun(of: target, isLast: false)
+                }
             }
         }
         while writing.count > 1, bufferedBytes > limits.bufferedBytesMax {
@@ -198,23 +211,20 @@ public final class DataFileWriter {
     /// Writes the rows of a partition that wait, sorted in a table with a sort order.
     private func writeRun(of target: OpenPartition, isLast: Bool) throws {
         waitingBytes -= target.waitingBytes
-        guard let run = target.takeRun() else { return }
-        guard let sorter else {
+        guard let sorted = target.sorter else {
+            guard let run = target.takeRun() else { return }
             return try write(run, 0..<run.rowCount, to: target, isSorted: sortOrderId != nil)
         }
         let isSorted = isLast && target.file == nil
-        guard let order = sorter.permutation(of: run) else {
-            return try write(run, 0..<run.rowCount, to: target, isSorted: isSorted)
-        }
-        for start in stride(from: 0, to: order.count, by: Self.rowsPerWrite) {
-            let rows = Array(order[start..<min(start + Self.rowsPerWrite, order.count)])
-            try write(run.taking(rows), 0..<rows.count, to: target, isSorted: isSorted)
-        }
+        try sorted.finish { try write($0, 0..<$0.rowCount, to: target, isSorted: isSorted) }
     }
 
     private func openPartition(_ key: [[UInt8]?], _ partition: [Value]) -> OpenPartition {
         if let known = open[key] { return known }
-        let opened = OpenPartition(values: partition, number: clock)
+        let waiting = sorter.map {
+            ExternalSorter(order: $0.order, schema: schema, memoryBytesMax: limits.bufferedBytesMax, holding: spill)
+        }
+        let opened = OpenPartition(values: partition, number: clock, sorter: waiting)
         open[key] = opened
         return opened
     }
@@ -279,31 +289,35 @@ private final class OpenPartition {
     let number: Int
     var lastUsed = 0
     var file: OpenDataFile?
-    private(set) var waiting: [RecordBatch] = []
-    private(set) var waitingBytes = 0
+    /// Holds the rows that wait in a table with a sort order.
+    let sorter: ExternalSorter?
+    /// Holds them in one without.
+    private var batches: [RecordBatch] = []
+    private var batchBytes = 0
     /// What a column of a batch takes beside its values.
     private static let columnBytes = 256
 
-    init(values: [Value], number: Int) {
+    init(values: [Value], number: Int, sorter: ExternalSorter?) {
         self.values = values
         self.number = number
+        self.sorter = sorter
     }
 
-    var isIdle: Bool { file == nil && waiting.isEmpty }
+    var waitingBytes: Int { sorter?.bufferedBytes ?? batchBytes }
+    var isWaiting: Bool { !batches.isEmpty || sorter?.isEmpty == false }
+    var isIdle: Bool { file == nil && !isWaiting }
 
-    /// Answers the bytes that the batch takes.
-    func append(_ batch: RecordBatch) -> Int {
-        let bytes = batch.byteCount + batch.columns.count * Self.columnBytes
-        waiting.append(batch)
-        waitingBytes += bytes
-        return bytes
+    func append(_ batch: RecordBatch) throws {
+        if let sorter { return try sorter.add(batch) }
+        batches.append(batch)
+        batchBytes += batch.byteCount + batch.columns.count * Self.columnBytes
     }
 
-    /// The rows that wait, as one batch.
+    /// The rows that wait in no order, as one batch.
     func takeRun() -> RecordBatch? {
-        guard !waiting.isEmpty else { return nil }
-        defer { (waiting, waitingBytes) = ([], 0) }
-        return RecordBatch.concatenating(waiting)
+        guard !batches.isEmpty else { return nil }
+        defer { (batches, batchBytes) = ([], 0) }
+        return RecordBatch.concatenating(batches)
     }
 }
 
