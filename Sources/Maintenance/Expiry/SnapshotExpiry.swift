@@ -34,7 +34,8 @@ public enum SnapshotExpiry {
     ///
     /// Throws what `TableCommitter.expire` throws: `.conflict` (`expiry_disabled`), `.notFound` …
     public static func run(
-        _ warehouse: Warehouse, table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init()
+        _ warehouse: Warehouse, table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init(),
+        hooks: CleanUpHooks = .init()
     ) throws -> Report {
         let clock = warehouse.environment.clock
         let started = clock.monotonicNanos()
