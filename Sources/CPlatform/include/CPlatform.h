@@ -12,8 +12,6 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -45,19 +43,7 @@ static inline int firn_stop_direct(int fd) {
 
 /// Opens a file without a name in a folder, so that it is gone with its last descriptor, whatever ends the process.
 /// Where the file system cannot do that, one with a name that is removed at once.
-static inline int firn_open_unnamed(const char *folder) {
-  int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-  char path[4096];
-  int length = snprintf(path, sizeof path, "%s/.firn-spill-XXXXXX", folder);
-  if (length < 0 || (size_t)length >= sizeof path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  fd = mkostemp(path, O_CLOEXEC);
-  if (fd >= 0) unlink(path);
-  return fd;
-}
+int firn_open_unnamed(const char *folder);
 
 /// Names the calling thread; Linux keeps 15 bytes.
 static inline void firn_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
