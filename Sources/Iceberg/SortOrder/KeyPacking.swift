@@ -28,7 +28,7 @@ struct KeyPacking {
     }
 
     /// Adds the next part of the keys; false when that is all there is to add or all there is room for.
-    mutating func add(_ columns: [KeyColumn]) -> Bool {
+    mutating func add(_ columns: [SortColumn]) -> Bool {
         guard position.column < columns.count, bits < 64 else { return false }
         let column = columns[position.column]
         guard column.isBytes else {
@@ -44,7 +44,7 @@ struct KeyPacking {
         return addBytes(column)
     }
 
-    private mutating func addBytes(_ column: KeyColumn) -> Bool {
+    private mutating func addBytes(_ column: SortColumn) -> Bool {
         let flip: UInt64 = column.direction.isDescending ? ~0 : 0
         if position.part == Position.length {
             for index in entries.indices {
@@ -74,7 +74,7 @@ struct KeyPacking {
     }
 
     /// What the values share: where they first differ, at or behind `skip`, and their lengths.
-    private func extent(_ column: KeyColumn, from skip: Int) -> (skip: Int, shortest: Int, longest: Int) {
+    private func extent(_ column: SortColumn, from skip: Int) -> (skip: Int, shortest: Int, longest: Int) {
         var (shortest, longest) = (Int.max, 0)
         var first: (start: UnsafePointer<UInt8>, count: Int)?
         var common = 0
@@ -97,7 +97,7 @@ struct KeyPacking {
     }
 
     /// Adds the column's `words`, as many bits as there is room for; false when that is not all of them.
-    private mutating func add(_ column: KeyColumn) -> Bool {
+    private mutating func add(_ column: SortColumn) -> Bool {
         var (low, high, differing) = (UInt64.max, UInt64.min, UInt64(0))
         var nulls = 0
         var first: UInt64?

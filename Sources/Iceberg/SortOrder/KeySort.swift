@@ -18,7 +18,7 @@ struct SortEntry: BitwiseCopyable {
 /// 4. Rows of equal words that the packing did not decide are sorted in turn, as a set of their own, from where the
 ///    packing ended: what they share takes no bits there, so each round looks further. A few are compared one by one.
 struct KeySort {
-    private let columns: [KeyColumn]
+    private let columns: [SortColumn]
 
     /// Sets of up to this many rows are compared one by one.
     private static let comparedMax = 24
@@ -26,7 +26,7 @@ struct KeySort {
     /// - Parameter sources: the key columns of each source, one a direction.
     init(_ sources: [[Column]], _ directions: [KeyDirection]) {
         columns = directions.enumerated().map { index, direction in
-            KeyColumn(sources.map { $0[index] }, direction)
+            SortColumn(sources.map { $0[index] }, direction)
         }
     }
 

@@ -122,7 +122,7 @@ public struct ZOrderCurve: Sendable {
 
     private func forEachPlace(_ column: Column, _ quantiles: Column, _ body: (Int, Int) -> Void) {
         let direction = KeyDirection(isDescending: false, nullsFirst: true)
-        let values = KeyColumn([column, quantiles], direction)
+        let values = SortColumn([column, quantiles], direction)
         for row in 0..<column.rowCount where !column.isNull(row) {
             let pick = RowPick(source: 0, row: row)
             var (low, high) = (0, quantiles.rowCount)

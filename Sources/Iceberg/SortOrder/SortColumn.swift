@@ -6,7 +6,7 @@ import Columnar
 /// A value has *parts*, words whose unsigned order is that of the values, the direction included: one for a number, two
 /// for a decimal, as many as it takes for text and bytes, and their length at last. Numbers are shifted, floats are in
 /// IEEE 754 total order, so NaN is above infinity.
-struct KeyColumn {
+struct SortColumn {
     enum Kind {
         case boolean, int32, int64, float, double, decimal
         case bytes
