@@ -11,6 +11,7 @@ final class CatalogCore: Sendable {
     let environment: Environment
     let ledger: FileLedger
     private let metadata = Mutex(MetadataCache())
+    private let expired = Atomic<Int>(0)
 
     init(directory: String, environment: Environment, store: any ObjectStore, create: Bool) throws {
         self.directory = directory
@@ -23,6 +24,16 @@ final class CatalogCore: Sendable {
     }
 
     var nowMs: Int64 { environment.clock.nowMs() }
+
+    /// Snapshots that commits of this process removed, whether they were made for that or removed some in passing.
+    var snapshotsExpired: Int { expired.load(ordering: .relaxed) }
+
+    func countExpired(in commit: PreparedCommit) {
+        let count = commit.updates.reduce(0) { sum, update in
+            if case .removeSnapshots(let ids) = update { sum + ids.count } else { sum }
+        }
+        if count > 0 { expired.wrappingAdd(count, ordering: .relaxed) }
+    }
 
     /// A table as it is now.
     func loadTable(_ id: TableIdentifier) throws -> Table {

@@ -30,15 +30,52 @@ extension FileLedger {
         return report
     }
 
-    /// Deletes these garbage files and forgets them; paths that are not garbage are left alone.
-    func collect(_ paths: [String]) throws {
-        let garbage = try database.read { database in
-            try paths.filter { path in
-                try database.queryRow(
-                    "SELECT 1 FROM firn_ledger WHERE path = ? AND state = 'garbage'", [.text(path)]) != nil
+    /// Records files as garbage, for the next collection. Only for files that nothing can reach any more; one that is
+    /// recorded already keeps its state.
+    public func condemn(_ paths: [String], table: UUID) throws {
+        let now = environment.clock.nowMs()
+        var rest = paths[...]
+        while !rest.isEmpty {
+            let page = rest.prefix(Self.pageRows)
+            rest = rest.dropFirst(Self.pageRows)
+            try database.write { database in
+                for path in page {
+                    try database.run(
+                        """
+                        INSERT INTO firn_ledger (path, table_uuid, owner, state, created_ms)
+                        VALUES (?, ?, NULL, 'garbage', ?) ON CONFLICT (path) DO NOTHING
+                        """, [.text(path), .text(table.description), .integer(now)])
+                }
             }
         }
-        try forget(deleteFiles(garbage))
+    }
+
+    /// Deletes these garbage files and forgets them, page by page; paths that are not garbage are left alone. What
+    /// cannot be deleted stays recorded.
+    ///
+    /// - Parameter checkpoint: called before each page; its throw leaves the rest to the next collection.
+    @discardableResult
+    public func collect(
+        _ paths: [String], checkpoint: (CollectionReport) throws -> Void = { _ in }
+    ) throws -> CollectionReport {
+        var report = CollectionReport()
+        var rest = paths[...]
+        while !rest.isEmpty {
+            try checkpoint(report)
+            let page = Array(rest.prefix(Self.pageRows))
+            rest = rest.dropFirst(Self.pageRows)
+            let garbage = try database.read { database in
+                try page.filter { path in
+                    try database.queryRow(
+                        "SELECT 1 FROM firn_ledger WHERE path = ? AND state = 'garbage'", [.text(path)]) != nil
+                }
+            }
+            let gone = deleteFiles(garbage)
+            report.deleted += gone.count
+            report.failed += garbage.count - gone.count
+            try forget(gone)
+        }
+        return report
     }
 
     /// What `collectGarbage` would delete now.

@@ -96,6 +96,7 @@ struct JointCommit {
             return CommitResult(snapshotId: nil, table: part.base, attempts: attempts, times: times)
         }
         core.remember(commit.metadata, at: commit.metadataLocation)
+        core.countExpired(in: commit)
         let table = Table(
             identifier: part.identifier, metadataLocation: commit.metadataLocation, metadata: commit.metadata)
         return CommitResult(

@@ -79,44 +79,4 @@ extension TableCommitter {
                 context: context)
         })
     }
-
-    /// What to expire. Nil falls back to the table's properties.
-    public struct ExpiryRequest: Sendable {
-        /// Snapshots at least this old go; default: now minus `history.expire.max-snapshot-age-ms`.
-        public var olderThanMs: Int64?
-        /// So many newest snapshots of each branch stay; default: `history.expire.min-snapshots-to-keep`.
-        public var retainLast: Int?
-        /// Exactly these go, whatever their age; heads of branches and tags never do.
-        public var snapshotIds: [Int64]?
-
-        public init(olderThanMs: Int64? = nil, retainLast: Int? = nil, snapshotIds: [Int64]? = nil) {
-            self.olderThanMs = olderThanMs
-            self.retainLast = retainLast
-            self.snapshotIds = snapshotIds
-        }
-    }
-
-    /// Removes snapshots from the table and turns the files that only they reached into garbage, in one commit; the
-    /// next collection deletes them. Answers how many snapshots went.
-    ///
-    /// Throws `.conflict` (`expiry_disabled`) when the table's `gc.enabled` is false.
-    public func expire(_ request: ExpiryRequest) throws -> (result: CommitResult, expired: Int) {
-        var expired = 0
-        let result = try commit(
-            TableChange(prepare: { [core, identifier] base, context in
-                guard base.metadata.tableProperties.allowsExpiry else {
-                    throw FirnError(
-                        .conflict, "expiry_disabled", "gc.enabled is false: files may belong to other tables",
-                        context: ["table": identifier.description])
-                }
-                let gone = try SnapshotExpiry.select(request, of: base.metadata, nowMs: context.nowMs)
-                expired = gone.snapshotIds.count
-                guard !gone.isEmpty else { return nil }
-                let (commit, unreachable) = try SnapshotProducer.expire(
-                    base: base.metadata, baseLocation: base.metadataLocation, snapshotIds: Set(gone.snapshotIds),
-                    references: gone.references, context: context, store: core.store)
-                return TableChange.Prepared(commit: commit, unreachable: unreachable)
-            }))
-        return (result, expired)
-    }
 }

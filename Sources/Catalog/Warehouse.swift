@@ -64,6 +64,14 @@ public final class Warehouse: Sendable {
     @discardableResult
     public func collectGarbage() throws -> CollectionReport { try ledger.collectGarbage() }
 
+    /// Snapshots that this process's commits removed, expiry inside ordinary commits included.
+    public var snapshotsExpired: Int { core.snapshotsExpired }
+
+    /// True for files in the table's own folders inside the warehouse: those that expiry and clean-up may delete.
+    public func owns(_ path: String, of table: Table) -> Bool {
+        TableFolders(table.metadata, warehouse: directory).owns(path)
+    }
+
     /// The one committer of a table in this process. Throws `.notFound` (`table_not_found`).
     public func committer(for id: TableIdentifier) throws -> TableCommitter {
         let table = try loadTable(id)

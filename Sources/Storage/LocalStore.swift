@@ -58,6 +58,11 @@ public struct LocalStore: ObjectStore {
         try files.size(try ObjectLocation.path(location))
     }
 
+    public func status(_ location: String) throws -> ObjectStatus? {
+        guard let status = try files.status(try ObjectLocation.path(location)) else { return nil }
+        return ObjectStatus(bytes: status.bytes, modifiedMs: status.modifiedMs, isForeign: status.kind == .other)
+    }
+
     public func delete(_ location: String) throws { try deleteAll([location]) }
 
     /// Syncs each directory once. A directory that is gone took its files along.

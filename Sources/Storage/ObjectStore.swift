@@ -24,6 +24,9 @@ public protocol ObjectStore: Sendable {
     /// Length in bytes, or nil when there is no such object.
     func size(_ location: String) throws -> Int?
 
+    /// What is known of an object beside its bytes; nil when there is none.
+    func status(_ location: String) throws -> ObjectStatus?
+
     /// Deletes an object, durably; a missing one is not an error.
     func delete(_ location: String) throws
 
@@ -37,7 +40,26 @@ public protocol ObjectStore: Sendable {
     func removeEmptyFolders(_ prefix: String) throws
 }
 
+/// What a store knows of an object.
+public struct ObjectStatus: Sendable, Hashable {
+    public let bytes: Int
+    /// When it was written, in milliseconds from 1970; nil when the store does not tell.
+    public let modifiedMs: Int64?
+    /// True for a link or a device in the place of an object: neither to be followed nor to be deleted.
+    public let isForeign: Bool
+
+    public init(bytes: Int, modifiedMs: Int64?, isForeign: Bool = false) {
+        self.bytes = bytes
+        self.modifiedMs = modifiedMs
+        self.isForeign = isForeign
+    }
+}
+
 extension ObjectStore {
+    public func status(_ location: String) throws -> ObjectStatus? {
+        try size(location).map { ObjectStatus(bytes: $0, modifiedMs: nil) }
+    }
+
     public func putAll(_ objects: [(location: String, bytes: [UInt8])]) throws {
         for object in objects { try put(object.location, object.bytes) }
     }

@@ -7,6 +7,8 @@ public protocol FileSystem: Sendable {
     func open(_ path: String, _ mode: FileMode) throws(FirnError) -> any File
     /// Length in bytes, or nil when nothing is there.
     func size(_ path: String) throws(FirnError) -> Int?
+    /// What is at a path itself, links not followed; nil when nothing is.
+    func status(_ path: String) throws(FirnError) -> FileStatus?
     /// Names (not paths) in a directory, sorted; empty when the directory is missing.
     func list(_ directory: String) throws(FirnError) -> [DirectoryEntry]
     func createDirectories(_ path: String) throws(FirnError)
@@ -43,6 +45,30 @@ public struct DirectoryEntry: Sendable, Hashable {
     public init(name: String, isDirectory: Bool) {
         self.name = name
         self.isDirectory = isDirectory
+    }
+}
+
+/// A file, directory or link as the file system describes it.
+public struct FileStatus: Sendable, Hashable {
+    public enum Kind: Sendable { case file, directory, other }
+
+    public let kind: Kind
+    public let bytes: Int
+    /// Last change of the contents, in milliseconds from 1970; nil when the file system does not tell.
+    public let modifiedMs: Int64?
+
+    public init(kind: Kind, bytes: Int, modifiedMs: Int64?) {
+        self.kind = kind
+        self.bytes = bytes
+        self.modifiedMs = modifiedMs
+    }
+}
+
+extension FileSystem {
+    /// For file systems without times and links.
+    public func status(_ path: String) throws(FirnError) -> FileStatus? {
+        guard let bytes = try size(path) else { return nil }
+        return FileStatus(kind: .file, bytes: bytes, modifiedMs: nil)
     }
 }
 

@@ -31,6 +31,22 @@ public struct PosixFileSystem: FileSystem {
         return Int(info.st_size)
     }
 
+    public func status(_ path: String) throws(FirnError) -> FileStatus? {
+        var info = stat()
+        guard lstat(path, &info) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw posixError("lstat", path)
+        }
+        let kind: FileStatus.Kind =
+            switch info.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .directory
+            default: .other
+            }
+        let ms = Int64(info.st_mtim.tv_sec) * 1000 + Int64(info.st_mtim.tv_nsec) / 1_000_000
+        return FileStatus(kind: kind, bytes: Int(info.st_size), modifiedMs: ms)
+    }
+
     public func list(_ directory: String) throws(FirnError) -> [DirectoryEntry] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }

@@ -87,7 +87,7 @@ public enum MetadataCommit {
     static func stamp(_ nowMs: Int64, after base: TableMetadata) -> Int64 { max(nowMs, base.lastUpdatedMs + 1) }
 
     /// The number in `00012-….metadata.json` or `v12.metadata.json`; nil for other names.
-    static func version(of location: String) -> Int? {
+    public static func version(of location: String) -> Int? {
         var name = location.lastPathComponent[...]
         if name.hasPrefix("v") { name = name.dropFirst() }
         let digits = name.prefix { $0.isASCII && $0.isNumber }

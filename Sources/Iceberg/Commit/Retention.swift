@@ -22,7 +22,7 @@ public struct Retention: Hashable, Sendable {
         _ properties: TableProperties, nowMs: Int64, oldBeforeMs: Int64? = nil, snapshotsMin: Int? = nil
     ) {
         let age = properties.integer("history.expire.max-snapshot-age-ms", default: 432_000_000)
-        self.oldBeforeMs = oldBeforeMs ?? nowMs.subtractingReportingOverflow(Int64(age)).partialValue
+        self.oldBeforeMs = oldBeforeMs ?? Self.before(nowMs, Int64(age))
         self.snapshotsMin = max(
             1, snapshotsMin ?? properties.integer("history.expire.min-snapshots-to-keep", default: 1))
         self.nowMs = nowMs
@@ -53,7 +53,7 @@ public struct Retention: Hashable, Sendable {
         var reached: Set<Int64> = []
         for (name, reference) in metadata.refs {
             if name != TableMetadata.mainBranch, let head = byId[reference.snapshotId],
-                let age = reference.maxReferenceAgeMs ?? referenceAgeMs, head.timestampMs < nowMs - age
+                let age = reference.maxReferenceAgeMs ?? referenceAgeMs, head.timestampMs < Self.before(nowMs, age)
             {
                 expired.references.append(name)
                 continue
@@ -71,11 +71,17 @@ public struct Retention: Hashable, Sendable {
         return expired
     }
 
+    /// Ages come from metadata files: no age may wrap around.
+    private static func before(_ nowMs: Int64, _ ageMs: Int64) -> Int64 {
+        let (time, overflow) = nowMs.subtractingReportingOverflow(ageMs)
+        return overflow ? (ageMs > 0 ? .min : .max) : time
+    }
+
     private func walk(
         _ branch: SnapshotReference, _ byId: [Int64: Snapshot], _ retained: inout Set<Int64>,
         _ reached: inout Set<Int64>
     ) {
-        let oldBeforeMs = branch.maxSnapshotAgeMs.map { nowMs - $0 } ?? oldBeforeMs
+        let oldBeforeMs = branch.maxSnapshotAgeMs.map { Self.before(nowMs, $0) } ?? oldBeforeMs
         let keep = max(1, branch.minSnapshotsToKeep ?? snapshotsMin)
         var current = byId[branch.snapshotId]
         var seen: Set<Int64> = []

@@ -113,12 +113,19 @@ struct SnapshotBuilder {
 
     /// Names the manifest and keeps its bytes for the commit.
     mutating func finish(_ writer: inout ManifestWriter) throws(FirnError) -> ManifestFile {
-        let path = "\(base.metadataFolder)/\(context.commitUUID)-m\(manifestNumber).avro"
-        manifestNumber += 1
+        let path = nextManifestPath()
         let (manifest, bytes) = try writer.finish(path: path, sequenceNumber: sequenceNumber)
         objects.append((path, bytes))
         return manifest
     }
+
+    mutating func nextManifestPath() -> String {
+        defer { manifestNumber += 1 }
+        return "\(base.metadataFolder)/\(context.commitUUID)-m\(manifestNumber).avro"
+    }
+
+    /// Adds manifests that were written elsewhere to the commit.
+    mutating func keep(_ written: [(location: String, bytes: [UInt8])]) { objects += written }
 
     /// Drops the bytes of manifests that were written here and then merged away.
     mutating func discard(_ manifests: [ManifestFile]) {
@@ -131,10 +138,12 @@ struct SnapshotBuilder {
     /// - Parameters:
     ///   - extra: summary entries of the action.
     ///   - totals: what the totals were before the change, where the parent's summary is not to be believed.
+    ///   - written: paths of new manifests that are in the store already.
     mutating func commit(
-        operation: String, manifests: [ManifestFile], extra: [String: String] = [:], totals: [String: String]? = nil
+        operation: String, manifests: [ManifestFile], extra: [String: String] = [:], totals: [String: String]? = nil,
+        written: Set<String> = []
     ) throws -> PreparedCommit {
-        let own = Set(objects.map(\.location))
+        let own = written.union(objects.map(\.location))
         let kept = manifests.filter { own.contains($0.path) || $0.mayHaveLiveFiles }
         var ordered = kept.filter { $0.content == .data } + kept.filter { $0.content == .deletes }
         let before = Set(current.map(\.path))

@@ -51,23 +51,48 @@ struct ManifestWriter {
         precondition(entry.dataFile.partition.count == partitionFields.count, "a partition tuple of the wrong length")
         precondition(entry.status == .added || entry.sequenceNumber != nil, "an entry without sequence number")
         let (fields, hasLineage) = (partitionFields, hasLineage)
-        try file.append { writer throws(FirnError) in
-            writer.avroInt(entry.status.rawValue)
-            writer.optionalLong(entry.snapshotId)
-            writer.optionalLong(entry.sequenceNumber)
-            writer.optionalLong(entry.fileSequenceNumber)
-            try Self.write(entry.dataFile, fields, hasLineage, &writer)
-        }
-        counts[entry.status, default: 0] += 1
-        rows[entry.status, default: 0] += entry.dataFile.recordCount
-        if entry.isLive {
-            if let number = entry.sequenceNumber {
+        try file.append { writer throws(FirnError) in try Self.write(entry, fields, hasLineage, &writer) }
+        count(
+            entry.status, recordCount: entry.dataFile.recordCount, sequenceNumber: entry.sequenceNumber,
+            partition: entry.dataFile.partition)
+    }
+
+    /// The entry as `append` would write it.
+    func encode(_ entry: ManifestEntry, to writer: inout ByteWriter) throws(FirnError) {
+        try Self.write(entry, partitionFields, hasLineage, &writer)
+    }
+
+    /// Appends an existing entry that a writer of the same kind encoded.
+    mutating func append(
+        encoded bytes: ArraySlice<UInt8>, recordCount: Int64, sequenceNumber: Int64, partition: [Value]
+    ) throws(FirnError) {
+        try file.append { writer throws(FirnError) in writer.raw(bytes) }
+        count(.existing, recordCount: recordCount, sequenceNumber: sequenceNumber, partition: partition)
+    }
+
+    private mutating func count(
+        _ status: ManifestEntry.Status, recordCount: Int64, sequenceNumber: Int64?, partition: [Value]
+    ) {
+        counts[status, default: 0] += 1
+        rows[status, default: 0] += recordCount
+        if status != .deleted {
+            if let number = sequenceNumber {
                 minSequenceNumber = min(number, minSequenceNumber ?? number)
             } else {
                 hasInheriting = true
             }
         }
-        for index in summaries.indices { summaries[index].add(entry.dataFile.partition[index]) }
+        for index in summaries.indices { summaries[index].add(partition[index]) }
+    }
+
+    private static func write(
+        _ entry: ManifestEntry, _ fields: [Field], _ hasLineage: Bool, _ writer: inout ByteWriter
+    ) throws(FirnError) {
+        writer.avroInt(entry.status.rawValue)
+        writer.optionalLong(entry.snapshotId)
+        writer.optionalLong(entry.sequenceNumber)
+        writer.optionalLong(entry.fileSequenceNumber)
+        try write(entry.dataFile, fields, hasLineage, &writer)
     }
 
     /// The file and its row of the manifest list, for a commit with this sequence number.

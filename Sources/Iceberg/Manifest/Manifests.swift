@@ -29,6 +29,14 @@ public enum Manifests {
         try read(manifest, metadata, statistics ? .all : .none, store, body)
     }
 
+    /// The same with counts and bounds of some columns.
+    public static func forEachEntry(
+        of manifest: ManifestFile, metadata: TableMetadata, statisticsOf fieldIds: Set<Int>, store: any ObjectStore,
+        _ body: (ManifestEntry) throws -> Bool
+    ) throws {
+        try read(manifest, metadata, .fields(fieldIds), store, body)
+    }
+
     /// All entries of a manifest.
     public static func entries(
         of manifest: ManifestFile, metadata: TableMetadata, store: any ObjectStore

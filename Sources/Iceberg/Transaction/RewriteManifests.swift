@@ -1,16 +1,12 @@
 import Base
-import Columnar
 import Storage
 
-/// Sorts what manifests hold, so that a filter on partitions skips most of them.
-///
-/// 1. Manifests of one content and spec with at least two members, or larger than twice the target, are rewritten.
-/// 2. Their live entries are sorted by partition tuple, then by path, and written anew as existing, with explicit
-///    sequence numbers and row ids; deleted entries are forgotten.
-/// 3. The files of the table stay the same, which the counts prove.
-///
-/// Spec: https://iceberg.apache.org/docs/latest/maintenance/#rewrite-manifests
+/// Sorts what manifests hold, so that a filter on partitions skips most of them (`ManifestRewriter`). The files of the
+/// table stay the same, which the counts prove.
 extension SnapshotProducer {
+    /// Rewrites the manifests of one content and spec with at least two members, or larger than twice the target, all
+    /// at once.
+    ///
     /// - Parameter specIds: only manifests of these specs; nil for all.
     ///
     /// Answers nil when nothing would change. Throws `.limitExceeded` (`too_many_entries`) for more entries of one spec
@@ -41,54 +37,84 @@ extension SnapshotProducer {
         return try builder.commit(
             operation: "replace", manifests: manifests, extra: ["entries-processed": String(processed)])
     }
+
+    /// Puts manifests that are written already in the place of others with the same live files.
+    ///
+    /// - Parameter added: made by a `ManifestRewriter` from `removed`.
+    ///
+    /// Throws `.conflict` (`manifest_not_current`) when one of `removed` is no longer what the branch lists, or got
+    /// its row ids since; `.internal` (`manifests_differ`) when the counts are not the same.
+    public static func replaceManifests(
+        base: TableMetadata, baseLocation: String, branch: String = TableMetadata.mainBranch,
+        removed: [ManifestFile], added: [ManifestFile], context: CommitContext, store: any ObjectStore
+    ) throws -> PreparedCommit {
+        var builder = try SnapshotBuilder(
+            base: base, baseLocation: baseLocation, branch: branch, context: context, store: store)
+        let current = Dictionary(builder.current.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        var before: [ManifestFile] = []
+        for manifest in removed {
+            guard let known = current[manifest.path], known.firstRowId == manifest.firstRowId else {
+                throw FirnError(
+                    .conflict, "manifest_not_current", "a manifest to rewrite has been replaced meanwhile",
+                    context: ["file": manifest.path])
+            }
+            before.append(known)
+        }
+        guard Self.live(before) == Self.live(added) else {
+            throw FirnError(
+                .internal, "manifests_differ", "rewritten manifests would not hold the same files",
+                context: ["table": base.location])
+        }
+        let fresh = added.map { manifest in
+            var manifest = manifest
+            manifest.sequenceNumber = builder.sequenceNumber
+            manifest.addedSnapshotId = context.snapshotId
+            manifest.firstRowId = nil
+            return manifest
+        }
+        let gone = Set(removed.map(\.path))
+        return try builder.commit(
+            operation: "replace", manifests: fresh + builder.current.filter { !gone.contains($0.path) },
+            extra: ["entries-processed": String(Self.live(fresh).files)], written: Set(fresh.map(\.path)))
+    }
+
+    /// Files and rows that live in manifests whose counts are known.
+    private static func live(_ manifests: [ManifestFile]) -> LiveCounts {
+        manifests.reduce(into: LiveCounts()) { counts, manifest in
+            counts.files += (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
+            counts.rows &+= (manifest.addedRowsCount ?? 0) &+ (manifest.existingRowsCount ?? 0)
+        }
+    }
+
+    private struct LiveCounts: Equatable {
+        var files = 0
+        var rows: Int64 = 0
+    }
 }
 
 extension SnapshotBuilder {
-    /// An entry takes about a kilobyte.
-    private static let entriesMax = 4_000_000
+    /// What encoded entries may take.
+    private static let bytesMax = 1 << 30
 
     fileprivate mutating func sorted(
         _ group: [ManifestFile], _ content: ManifestFile.Content, _ specId: Int
     ) throws -> ([ManifestFile], Int) {
-        let spec = try spec(specId)
-        var entries: [ManifestEntry] = []
+        var rewriter = try ManifestRewriter(
+            metadata: base, specId: specId, content: content, snapshotId: context.snapshotId,
+            sync: context.metadataUUID)
         for manifest in group {
-            try Manifests.read(manifest, base, .all, store) {
-                guard $0.isLive else { return true }
-                var entry = $0
-                entry.status = .existing
-                entries.append(entry)
-                guard entries.count <= Self.entriesMax else {
-                    throw FirnError(
-                        .limitExceeded, "too_many_entries",
-                        "more than \(Self.entriesMax) files of one partition spec cannot be sorted at once")
-                }
-                return true
+            try rewriter.add(manifest, store: store)
+            guard rewriter.byteCount <= Self.bytesMax else {
+                throw FirnError(
+                    .limitExceeded, "too_many_entries",
+                    "the files of one partition spec are too many to be sorted at once")
             }
         }
-        entries.sort(by: Self.precedes)
-        var manifests: [ManifestFile] = []
-        var writer = writer(spec, content)
-        for entry in entries {
-            if writer.byteCount >= base.tableProperties.manifestBytesTarget, writer.entryCount > 0 {
-                manifests.append(try finish(&writer))
-                writer = self.writer(spec, content)
-            }
-            try writer.append(entry)
-        }
-        if writer.entryCount > 0 { manifests.append(try finish(&writer)) }
-        return (manifests, entries.count)
-    }
-
-    private static func precedes(_ a: ManifestEntry, _ b: ManifestEntry) -> Bool {
-        for (x, y) in zip(a.dataFile.partition, b.dataFile.partition) where x != y {
-            if x == .null || y == .null { return x == .null }
-            switch ValueOrder.compare(x, y) {
-            case .less: return true
-            case .greater: return false
-            default: continue
-            }
-        }
-        return a.dataFile.path < b.dataFile.path
+        let count = rewriter.entryCount
+        var written: [(location: String, bytes: [UInt8])] = []
+        let manifests = try rewriter.finish(
+            sequenceNumber: sequenceNumber, path: { nextManifestPath() }, write: { written.append(($0, $1)) })
+        keep(written)
+        return (manifests, count)
     }
 }
