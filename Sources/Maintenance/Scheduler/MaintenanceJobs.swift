@@ -46,10 +46,11 @@ public struct MaintenanceJobs: Sendable {
     /// Expires snapshots of a table now and collects garbage. Throws as `compact` and `SnapshotExpiry.run` do.
     public func expire(
         _ table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init(), reason: String = "requested",
-        waitMs: Int64 = 0
+        waitMs: Int64 = 0, onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
     ) throws -> SnapshotExpiry.Report {
-        try run(Self.expireKind, on: table, reason: reason, waitMs: waitMs, isCancelled: { false }) { _ in
-            let report = try SnapshotExpiry.run(warehouse, table: table, request: request)
+        try run(Self.expireKind, on: table, reason: reason, waitMs: waitMs, isCancelled: { false }) { checkpoint in
+            let hooks = CleanUpHooks(checkpoint: { _ in _ = try checkpoint() }, onProgress: onProgress)
+            let report = try SnapshotExpiry.run(warehouse, table: table, request: request, hooks: hooks)
             return (report, report.json)
         }
     }

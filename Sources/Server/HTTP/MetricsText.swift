@@ -155,7 +155,9 @@ struct MetricsText: Sendable {
         out.add("compactions_total", .counter, "Background compactions that merged files.", totals.compactions)
         out.add("compaction_files_total", .counter, "Data files they merged.", totals.filesMerged)
         out.add("compaction_bytes_total", .counter, "Bytes of those files.", Double(totals.bytesMerged))
-        out.add("snapshots_expired_total", .counter, "Snapshots expired.", totals.snapshotsExpired)
+        out.add(
+            "snapshots_expired_total", .counter, "Snapshots removed by commits of this process.",
+            ingest.warehouse.snapshotsExpired)
         out.add("garbage_files_total", .counter, "Files deleted because nothing refers to them.", totals.filesCollected)
         out.add("maintenance_failures_total", .counter, "Maintenance runs that failed.", totals.failures)
     }
