@@ -55,10 +55,10 @@ import Testing
         #expect(deleted.deleted == 4 && deleted.failed == 0 && !litter.contains(where: exists))
         #expect(try find(fixture).orphans == [] && fixture.rows() == rows)
         #expect(try fixture.warehouse.ledger.entries() == [])
-        #expect(JSONText(shown) == "4 12")
+        #expect(figures(shown) == "4 12")
     }
 
-    private func JSONText(_ report: OrphanFiles.Report) -> String {
+    private func figures(_ report: OrphanFiles.Report) -> String {
         "\(report.json["orphans"]!.intValue!) \(report.json["bytes"]!.intValue!)"
     }
 

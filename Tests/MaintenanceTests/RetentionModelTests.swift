@@ -181,7 +181,8 @@ import Testing
         guard let head = try model.metadata.snapshot(ref: branch) else { return }
         if model.rows[head.snapshotId] == nil {
             let parent = try #require(head.parentSnapshotId)
-            model.rows[head.snapshotId] = try #require(model.rows[parent])
+            let rows: [Int64] = try #require(model.rows[parent])
+            model.rows[head.snapshotId] = rows
         }
     }
 
