@@ -111,6 +111,7 @@ extension FileLedger {
 
     /// The paths whose files are certainly gone.
     private func deleteFiles(_ paths: [String]) -> [String] {
+        try? environment.faults.reach(.collectionListed)
         if (try? store.deleteAll(paths)) != nil { return paths }
         return paths.filter { path in (try? store.delete(path)) != nil }
     }
@@ -118,8 +119,10 @@ extension FileLedger {
     /// Drops rows whose files are gone, whatever their state.
     private func forget(_ paths: [String]) throws {
         guard !paths.isEmpty else { return }
+        try environment.faults.reach(.collectionFilesDeleted)
         try database.write { database in
             for path in paths { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
         }
+        try environment.faults.reach(.collectionForgotten)
     }
 }
