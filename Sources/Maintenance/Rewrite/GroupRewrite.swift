@@ -40,6 +40,7 @@ struct GroupRewrite {
         let paths = OutputPaths(warehouse: warehouse, table: table)
         do {
             let (files, hash) = try rewrite(paths)
+            try warehouse.environment.faults.reach(.compactionOutputWritten)
             try prove(files, hash)
             return Output(plan: plan, files: files, hash: hash)
         } catch {
@@ -176,6 +177,7 @@ private final class OutputPaths {
         let location = "\(folder)/\(padded)-compact-\(run).parquet"
         try warehouse.ledger.record([location], table: table.metadata.tableUUID)
         recorded.append(location)
+        try warehouse.environment.faults.reach(.compactionPathRecorded)
         return location
     }
 }
