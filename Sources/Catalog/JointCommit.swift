@@ -115,6 +115,7 @@ struct JointCommit {
             parts.append(part)
         }
         guard parts.contains(where: { $0.prepared != nil || $0.change.mark != nil }) else { return parts }
+        try core.environment.faults.reach(.commitBuilt)
         let objects = parts.flatMap(\.objects)
         do {
             for part in parts where part.prepared != nil {

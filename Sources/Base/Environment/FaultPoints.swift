@@ -8,21 +8,19 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case compactionPlanned = "compaction.planned"
     /// Of an output, in the ledger.
     case compactionPathRecorded = "compaction.path-recorded"
-    /// First rows are with the writer of an output.
-    case compactionOutputOpened = "compaction.output-opened"
+    /// Rows are with the writer of an output.
+    case compactionBatchWritten = "compaction.batch-written"
     case compactionOutputWritten = "compaction.output-written"
     case compactionProven = "compaction.proven"
+    case compactionBeforeCommit = "compaction.before-commit"
     /// Deletes that came meanwhile are written anew for an output.
     case compactionDeletesCarried = "compaction.deletes-carried"
-    case compactionBeforeCommit = "compaction.before-commit"
     case compactionAfterCommit = "compaction.after-commit"
-    /// All is committed, the job's row is not.
+    /// All is committed, but for the job's outcome.
     case compactionReported = "compaction.reported"
 
-    /// Snapshots to expire are chosen.
-    case expiryPlanned = "expiry.planned"
-    case expiryCommitted = "expiry.committed"
-
+    /// In memory, on the table as it is.
+    case commitBuilt = "commit.built"
     /// Of the files of a commit, in the ledger.
     case commitPathsRecorded = "commit.paths-recorded"
     case commitManifestWritten = "commit.manifest-written"
@@ -62,18 +60,28 @@ public struct FaultPoints: Sendable {
         if let onReach { try onReach(point) }
     }
 
-    /// The environment variable that arms a process.
+    /// The environment variable that arms a process: `compaction.proven`, or `commit.built:3` for the third time, or
+    /// several with commas between.
     public static let variable = "FIRN_FAULT_POINT"
 
-    /// Kills the process at the point that `FIRN_FAULT_POINT` names, as `kill -9` does: no clean-up runs, nothing is
-    /// flushed. `expiry.committed:3` means the third time.
+    /// Kills the process at the points that `FIRN_FAULT_POINT` names, as `kill -9` does: no clean-up runs, nothing is
+    /// flushed. At those that end in `=stop` it stops until it is continued (SIGCONT), so that a test can do something
+    /// at just that moment.
     public static func ofProcess() -> FaultPoints {
         guard let text = getenv(variable) else { return .none }
-        let parts = String(cString: text).split(separator: ":", maxSplits: 1)
-        guard let name = parts.first, let point = FaultPoint(rawValue: String(name)) else { return .none }
-        let countdown = FaultCountdown(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
-        return FaultPoints { reached in
-            if reached == point, countdown.isOver() { kill(getpid(), SIGKILL) }
+        var armed: [(point: FaultPoint, countdown: FaultCountdown, signal: Int32)] = []
+        for word in String(cString: text).split(separator: ",") {
+            let isStop = word.hasSuffix("=stop")
+            let parts = word.dropLast(isStop ? 5 : 0).split(separator: ":", maxSplits: 1)
+            guard let name = parts.first, let point = FaultPoint(rawValue: String(name)) else { continue }
+            let count = parts.count > 1 ? Int(parts[1]) ?? 1 : 1
+            armed.append((point, FaultCountdown(count), isStop ? SIGSTOP : SIGKILL))
+        }
+        guard !armed.isEmpty else { return .none }
+        return FaultPoints { [armed] reached in
+            for (point, countdown, signal) in armed where point == reached && countdown.isOver() {
+                kill(getpid(), signal)
+            }
         }
     }
 }

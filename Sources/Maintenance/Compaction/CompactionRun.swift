@@ -168,10 +168,14 @@ public struct CompactionRun {
     private func rewrite(_ plan: CompactionPlan, _ base: RunBase, _ progress: RunProgress) throws -> Rewritten {
         let rewrite = GroupRewrite(
             warehouse: warehouse, table: base.table, plan: plan, deletes: base.deletes, loader: base.loader,
-            checkpoint: progress.read, transform: transform)
+            checkpoint: { bytes in
+                try progress.read(bytes)
+                try warehouse.environment.faults.reach(.compactionBatchWritten)
+            }, transform: transform)
         return try stopping(progress) {
             do {
                 let output = try rewrite.run()
+                try warehouse.environment.faults.reach(.compactionProven)
                 progress.groupDone()
                 return .finished(FinishedGroup(output, base: base))
             } catch let error as FirnError where error.kind == .notFound {
