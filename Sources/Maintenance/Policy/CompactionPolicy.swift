@@ -3,115 +3,70 @@ import Columnar
 
 /// Decides which files are merged, from table metadata alone. A pure function.
 ///
-/// Let `T` be the largest output (`CompactionOptions.outputBytesMax`) and `S` = 0.75 `T`. Files of `S` and more are
-/// done. The others, per spec and partition, are sorted by size, smallest first, and cut into groups of neighbours:
+/// Let `T` be the target, `f` the mean size of files as they arrive, `E` the excess of a partition: its files less
+/// `ceil(bytes / T)`. The policy keeps `E <= log2(T / f)` and writes less than `log2(T / f)` times what arrives.
 ///
-/// 1. From the smallest file not yet placed, take neighbours while their sum stays within `T`.
-/// 2. The longest such run is a group which is either *full*: it has two files or more and sums to `S` or more; or a
-///    *tier*: it has `inputFilesMin` files or more, and its largest file is no larger than the rest together.
-/// 3. When there is none, that smallest file stays, and 1 continues with the next.
+/// 1. A partition with `E` from `due` on (a third below the bound, `CompactionBounds`) is merged until `E` is below.
+///    When some are, partitions from `ready` on come along, so that one commit serves many.
+/// 2. *Filling.* Files of `T / 2` and more are rarely worth a merge, but what they lack to `T` adds up to excess. When
+///    it adds up to one whole file, the two smallest of them are merged, once and for all.
+/// 3. Otherwise some of the smallest files are: the run with the most *bits* (`MergeChoice`), if that is one or more.
+/// 4. If there is no such run, the partition waits. From `urgent` on it merges the two smallest files whatever it is
+///    worth; then sizes grow so fast that those two hardly weigh.
+/// 5. A partition is also due by a trigger that the table names (files, bytes, commits, age). Then 3 is repeated while
+///    there is a run. One without new files for `coldAfterMs` takes longest runs, down to half a bit, to its end.
+/// 6. A file of any size of which `deletedShareMin` of the rows are deleted, or that needs `deleteFilesMin` delete files
+///    to be read, makes 3 try its partition too, and is rewritten by itself where no run takes it.
 ///
-/// *Write amplification.* A full group makes a file that is never read again. In a tier every input is at most half
-/// of the output, so the file that holds a given row doubles with each tier rewrite. A row that arrives in a file of
-/// `b` bytes is therefore rewritten at most `1 + ceil(log2(S / b))` times, however many small files follow it: ten for
-/// 1 MiB files and a target of 512 MiB. (With the usual fan-in of five and more it is about half of that. Sizes are
-/// taken to add up; where compression makes the output smaller the log counts bytes after it.)
+/// *Write amplification.* Let a file of `x < T` bytes have the potential `x * log2(T / x)`, one of `T` and more none. A
+/// merge of `X` bytes lowers the sum by `X` times its bits, so one by 3 lowers it by what it writes, at least. What
+/// arrives raises it by at most `bytes * log2(T / f)` (the function is concave, so that equal sizes are the worst), and
+/// it is never negative. Hence all merges by 3 write less than `log2(T / f)` times what arrived; as a rule they have
+/// 1.5 to 2.5 bits, and it is half of that. Filling writes at most `2T` for each whole `T` lacking: about as much as one
+/// more doubling of the bytes it writes would. Merges by 4 are rare, as the next paragraph says. The tests measure all
+/// of it together against the bound, with sizes made to break it. (Sizes are taken to add up; columns compress better
+/// together, which makes outputs smaller and the amplification less.)
 ///
-/// *Files left.* At rest a partition has at most `2 * bytes / T` files above `T / 2`, and below that at most
-/// `inputFilesMin + 2 + log2(S / smallest)`: past the first few, a file that does not fit a tier is larger than all
-/// before it together.
+/// *Files.* The entropy of sizes is at least `log2` of the whole by its largest part. So without a run of one bit each
+/// file is larger than all smaller ones together, and adding it raises `log2(sum) + entropy` by 1.5 or more: with `q <=
+/// 1/2` the share of the smaller ones, and at most one bit among them, by `-log2(q) + h(q) - (1 - q)`, where `h` is the
+/// entropy of two. So `s` files from `f` up to `T` have a run once `1.5 (s - 2) > log2(T / f) + 1`: at two thirds of the
+/// bound, where merges are due. Smaller files than `f` may stretch the series; then 4 takes the two smallest, whose sum
+/// is less than `T / 2.8^(s - 3)`.
 ///
-/// Forced, 2 becomes "two files or more": everything small is packed, whatever it costs.
-///
-/// A file, of any size, of which `deletedShareMin` of the rows are deleted is rewritten by itself when no group takes
-/// it; forced, every file is that has deletes. A rewrite drops that share of the rows, so it pays for itself the sooner
-/// the higher the share: at 0.3, a row is rewritten for deletes at most once for every 0.3 rows deleted.
+/// Forced, everything below three quarters of `T` is packed in pairs or more, whatever it costs, and every delete is
+/// applied.
 public enum CompactionPolicy {
-    /// Rewrites of one row at most, for rows that arrive in files of `fileBytes`; see above.
-    public static func rewritesMax(fileBytes: Int64, options: CompactionOptions) -> Int {
-        var size = max(fileBytes, 1)
-        var rewrites = 1
-        while size < options.smallBytesBelow {
-            size *= 2
-            rewrites += 1
-        }
-        return rewrites
-    }
+    /// What a merge of a cold partition must bring.
+    static let coldBitsMin = 0.5
+    /// Files that one sorted group reads, in targets: the wider, the less files overlap.
+    static let sortedTargetsMax: Int64 = 16
 
-    /// Plans for a table with these live files, in the order of spec, partition of the oldest file, and size; then
-    /// those of files with many deleted rows. Every file is in at most one plan.
+    /// Plans for a table in this state, most pressing partitions first, each file in at most one; then those of files
+    /// with many deleted rows.
+    ///
+    /// Throws `.invalidInput` (`no_sort_order`, `bad_zorder_column`) if the request asks for what the table lacks.
     public static func plans(
-        _ files: [CompactionCandidate], options: CompactionOptions, isForced: Bool = false
-    ) -> [CompactionPlan] {
-        struct Place: Hashable {
-            let specId: Int
-            let partition: [Value]
-        }
-        var places: [Place] = []
-        var smallFiles: [Place: [CompactionCandidate]] = [:]
-        for file in files.sorted(by: isOlder) where file.fileBytes < options.smallBytesBelow {
-            let place = Place(specId: file.specId, partition: file.partition)
-            if smallFiles[place] == nil { places.append(place) }
-            smallFiles[place, default: []].append(file)
-        }
-        let grouped = places.flatMap { place in
-            groups(of: smallFiles[place]!, options, isForced).map { group, reason in
-                CompactionPlan(
-                    specId: place.specId, partition: place.partition, files: group.sorted(by: isOlder),
-                    reason: reason)
-            }
-        }
-        let taken = Set(grouped.lazy.flatMap(\.files).map(\.path))
-        let dirty = files.sorted(by: isOlder).filter {
-            !taken.contains($0.path) && ($0.deletedShare >= options.deletedShareMin || isForced && $0.hasDeletes)
-        }
-        return grouped
-            + dirty.map {
-                CompactionPlan(specId: $0.specId, partition: $0.partition, files: [$0], reason: .deletes)
-            }
+        _ state: CompactionState, options: CompactionOptions, nowMs: Int64, request: CompactionRequest = .init()
+    ) throws(FirnError) -> [CompactionPlan] {
+        let strategy = try request.layout.map { layout throws(FirnError) in try state.layout.strategy(layout) }
+        let planner = CompactionPlanner(
+            state: state, options: options, nowMs: nowMs, request: request,
+            strategy: strategy ?? state.layout.strategy(ofProperty: options.layout))
+        return planner.plans()
     }
 
-    private static func groups(
-        of files: [CompactionCandidate], _ options: CompactionOptions, _ isForced: Bool
-    ) -> [(files: [CompactionCandidate], reason: CompactionPlan.Reason)] {
-        let sorted = files.sorted { ($0.fileBytes, $0.path) < ($1.fileBytes, $1.path) }
-        var groups: [(files: [CompactionCandidate], reason: CompactionPlan.Reason)] = []
-        var start = 0
-        while start < sorted.count - 1 {
-            if let (end, reason) = longestGroup(sorted, from: start, options, isForced) {
-                groups.append((Array(sorted[start..<end]), reason))
-                start = end
-            } else {
-                start += 1
+    /// The time from which on the policy may have plans for a state that has none now, though no commit comes; nil if
+    /// never.
+    public static func nextLookMs(_ state: CompactionState, options: CompactionOptions, nowMs: Int64) -> Int64? {
+        var next: Int64?
+        for totals in state.places.values where totals.smallFiles >= 2 {
+            guard let newest = state.commits.timeMs(sequence: totals.newestSequence) else { continue }
+            for wait in [options.coldAfterMs, options.ageMsMax] {
+                guard let wait, newest + wait > nowMs else { continue }
+                next = min(next ?? Int64.max, newest + wait)
             }
         }
-        return groups
-    }
-
-    private static func longestGroup(
-        _ sorted: [CompactionCandidate], from start: Int, _ options: CompactionOptions, _ isForced: Bool
-    ) -> (end: Int, reason: CompactionPlan.Reason)? {
-        var sum: Int64 = 0
-        var longest: (end: Int, reason: CompactionPlan.Reason)?
-        for index in start..<min(sorted.count, start + options.groupFilesMax) {
-            let bytes = max(sorted[index].fileBytes, 1)
-            guard bytes <= options.outputBytesMax - sum else { break }
-            let before = sum
-            sum += bytes
-            let count = index - start + 1
-            guard count >= 2 else { continue }
-            if isForced {
-                longest = (index + 1, .forced)
-            } else if sum >= options.smallBytesBelow {
-                longest = (index + 1, .full)
-            } else if count >= options.inputFilesMin && bytes <= before {
-                longest = (index + 1, .tier)
-            }
-        }
-        return longest
-    }
-
-    private static func isOlder(_ a: CompactionCandidate, _ b: CompactionCandidate) -> Bool {
-        (a.sequenceNumber, a.path) < (b.sequenceNumber, b.path)
+        return next
     }
 }
