@@ -207,7 +207,7 @@ import Testing
         for step in 0..<14 { try fixture.append(step * 10..<step * 10 + 10) }
         let report = try run(fixture).run()
         #expect(report.groups > 1 && report.filesAfter == report.groups)
-        #expect(try fixture.liveFiles().allSatisfy { $0.fileBytes <= 10_000 })
+        #expect(try fixture.liveFiles().allSatisfy { $0.fileBytes <= 20_000 })
         #expect(try fixture.rows() == (0..<140).map(WarehouseFixture.row))
     }
 

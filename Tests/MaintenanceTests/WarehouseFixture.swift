@@ -57,12 +57,14 @@ final class WarehouseFixture: Sendable {
         remove(directory)
     }
 
+    /// Tables are compacted from five small files on, unless the properties say otherwise.
     @discardableResult
     func createTable(
         _ id: TableIdentifier? = nil, partitioned: Bool = false, properties: [String: String] = [:]
     ) throws -> Table {
         let spec = PartitionSpec(
             fields: partitioned ? [PartitionField(sourceId: 2, name: "day", transform: .identity)] : [])
+        let properties = properties.merging(["firn.compaction.min-input-files": "5"]) { given, _ in given }
         return try warehouse.createTable(id ?? table, schema: Self.schema, spec: spec, properties: properties)
     }
 

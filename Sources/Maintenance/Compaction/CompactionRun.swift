@@ -108,8 +108,9 @@ public struct CompactionRun {
 
     private func plans(_ current: Table, _ live: LiveFiles) throws -> [CompactionPlan] {
         try live.requireRewritable(current)
-        return CompactionPolicy.plans(
-            live.candidates, options: CompactionOptions(current.metadata.tableProperties), isForced: isForced)
+        return try CompactionPolicy.plans(
+            live.state, options: CompactionOptions(current.metadata.tableProperties),
+            nowMs: warehouse.environment.clock.nowMs(), request: CompactionRequest(isForced: isForced))
     }
 
     private enum Rewritten: Sendable {

@@ -20,6 +20,8 @@ struct MaintenanceAgenda: Sendable {
         var scan = LiveFileScan()
         /// The snapshot at which the policy had no plans, and the properties it went by.
         var quiet: (snapshotId: Int64?, options: CompactionOptions)?
+        /// By the wall clock; from then on the policy may want a quiet table though no commit came.
+        var quietUntilMs: Int64?
         var failures = 0
         var retryNanos: Int64 = 0
     }
@@ -62,12 +64,16 @@ struct MaintenanceAgenda: Sendable {
         var watch = watches[table.identifier] ?? Watch()
         defer { watches[table.identifier] = watch }
         let snapshotId = table.metadata.currentSnapshotId
-        if let quiet = watch.quiet, quiet == (snapshotId, options) { return false }
+        let nowMs = warehouse.environment.clock.nowMs()
+        if let quiet = watch.quiet, quiet == (snapshotId, options), nowMs < watch.quietUntilMs ?? Int64.max {
+            return false
+        }
         guard options.isEnabled, snapshotId != nil else { return false }
         let live = try watch.scan.read(table, store: warehouse.store)
         let isRewritable = (try? live.requireRewritable(table)) != nil
-        let hasPlans = isRewritable && !CompactionPolicy.plans(live.candidates, options: options).isEmpty
+        let hasPlans = try isRewritable && !CompactionPolicy.plans(live.state, options: options, nowMs: nowMs).isEmpty
         watch.quiet = hasPlans ? nil : (snapshotId, options)
+        watch.quietUntilMs = CompactionPolicy.nextLookMs(live.state, options: options, nowMs: nowMs)
         return hasPlans
     }
 
