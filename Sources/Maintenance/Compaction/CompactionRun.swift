@@ -36,6 +36,10 @@ public struct CompactionRun {
     /// Called about once a batch with the bytes of input read since the last call; one call at a time. It may wait, to
     /// pace the run, and throws to end it. What is committed stays.
     public var checkpoint: (_ inputBytes: Int64) throws -> Void = { _ in }
+    /// Asked before each group, on any thread; false ends the run after those that are under way.
+    public var mayBeginGroup: @Sendable () -> Bool = { true }
+    /// Properties that count instead of the table's own.
+    public var properties: [String: String] = [:]
     /// Changes batches on their way to the writer; identity but in tests of the proof.
     var transform: @Sendable (RecordBatch) -> RecordBatch = GroupRewrite.identity
     /// Called before each commit; for tests of conflicts.
@@ -51,7 +55,7 @@ public struct CompactionRun {
     ///
     /// Throws `.notFound` (`table_not_found`), `.unsupported` (`format_version`).
     public func plan() throws -> [(plan: CompactionPlan, text: String)] {
-        let current = try warehouse.loadTable(table)
+        let current = try warehouse.loadTable(table).overriding(properties)
         let live = try LiveFiles.read(current, store: warehouse.store)
         return try plans(current, live).map { ($0, $0.explain(spec: current.metadata.spec(id: $0.specId))) }
     }
@@ -70,7 +74,7 @@ public struct CompactionRun {
         let progress = RunProgress(table: table.description, checkpoint: checkpoint, onProgress: onProgress)
         var places: Set<Place>?
         for attempt in 1...Self.triesMax {
-            let current = try warehouse.loadTable(table)
+            let current = try warehouse.loadTable(table).overriding(properties)
             let live = try scan.read(current, store: warehouse.store)
             if attempt == 1 {
                 report.tableFilesBefore = live.fileCount
@@ -116,6 +120,8 @@ public struct CompactionRun {
     private enum Rewritten: Sendable {
         case finished(FinishedGroup)
         case lost(LostGroup)
+        /// Not begun.
+        case left
     }
 
     /// Answers the groups that others made void.
@@ -143,6 +149,7 @@ public struct CompactionRun {
                 if case .finished(let group) = rewritten { try? warehouse.ledger.abandon(group.paths) }
             } receive: { rewritten in
                 switch rewritten {
+                case .left: break
                 case .lost(let group): lost.append(group)
                 case .finished(let group):
                     if pending.isEmpty { oldestNanos = clock.monotonicNanos() }
@@ -167,6 +174,7 @@ public struct CompactionRun {
 
     /// One plan, on whatever thread.
     private func rewrite(_ plan: CompactionPlan, _ base: RunBase, _ progress: RunProgress) throws -> Rewritten {
+        guard mayBeginGroup() else { return .left }
         let rewrite = GroupRewrite(
             warehouse: warehouse, table: base.table, plan: plan, deletes: base.deletes, loader: base.loader,
             checkpoint: { bytes in
