@@ -29,7 +29,8 @@ public struct JobRow: Sendable, Hashable {
     public enum State: String, Sendable, CaseIterable {
         /// Decided; may become running or cancelled.
         case planned
-        /// A run is at it; may become planned again when its holder is gone, or any of the rest.
+        /// A run is at it, or was when its process was killed; may become planned again when its process stops, or
+        /// any of the rest.
         case running
         /// Final.
         case done
@@ -54,11 +55,15 @@ public struct JobRow: Sendable, Hashable {
     /// JSON that only the job's kind reads: the plan, then the result.
     public var detail: String
     public var error: String?
+    /// Processes that began the job, the one that runs it included.
+    public var attempts: Int
+    /// Since when somebody wants it to stop. Only `Warehouse.cancelJob` writes it.
+    public let cancelMs: Int64?
 
     public init(
         id: String, table: String, kind: String, state: State = .planned, owner: String? = nil, epoch: Int64 = 0,
         createdMs: Int64, startedMs: Int64? = nil, finishedMs: Int64? = nil, detail: String = "{}",
-        error: String? = nil
+        error: String? = nil, attempts: Int = 1, cancelMs: Int64? = nil
     ) {
         self.id = id
         self.table = table
@@ -71,6 +76,8 @@ public struct JobRow: Sendable, Hashable {
         self.finishedMs = finishedMs
         self.detail = detail
         self.error = error
+        self.attempts = attempts
+        self.cancelMs = cancelMs
     }
 }
 

@@ -7,6 +7,7 @@ enum CatalogSchema {
         Migrations.Migration(name: "0002-commit-state", sql: commitState),
         Migrations.Migration(name: "0003-maintenance", sql: maintenance),
         Migrations.Migration(name: "0004-ingest", sql: ingest),
+        Migrations.Migration(name: "0005-jobs", sql: jobs),
     ])
 
     private static let iceberg = """
@@ -158,6 +159,19 @@ enum CatalogSchema {
             seen_ms INTEGER NOT NULL,
             PRIMARY KEY (table_uuid, producer)
         ) STRICT, WITHOUT ROWID;
+
+        """
+
+    private static let jobs = """
+        -- Jobs that outlive their process, and what is asked of those who run them.
+
+        -- `attempts` counts the processes that began the job; `cancel_ms` says since when somebody wants it to stop.
+        ALTER TABLE firn_jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE firn_jobs ADD COLUMN cancel_ms INTEGER;
+        CREATE INDEX firn_jobs_by_state ON firn_jobs (state, created_ms);
+
+        -- Since when another process waits for the lease; a holder that has nothing to do gives it away.
+        ALTER TABLE firn_leases ADD COLUMN wanted_ms INTEGER;
 
         """
 }

@@ -28,6 +28,14 @@ extension Warehouse {
         }
     }
 
+    /// The schedules whose table or pattern matches a table, the most specific names first.
+    public func schedules(for table: TableIdentifier) throws -> [ScheduleRow] {
+        try listSchedules().filter { TablePattern($0.table).matches(table) }
+            .sorted {
+                (TablePattern($1.table).rank, $0.table, $0.name) < (TablePattern($0.table).rank, $1.table, $1.name)
+            }
+    }
+
     public func schedule(table: String, name: String) throws -> ScheduleRow? {
         try core.database.read { database in
             try database.queryRow(
