@@ -113,8 +113,7 @@ import Testing
         let rewrite = GroupRewrite(
             warehouse: fixture.warehouse, table: try fixture.warehouse.loadTable(table.identifier),
             plan: CompactionPlan(specId: 0, partition: [], files: files, reason: .forced), deletes: live.deletes,
-            loader: DeleteLoader(store: fixture.warehouse.store), checkpoint: { _ in },
-            transform: GroupRewrite.identity)
+            loader: DeleteLoader(store: fixture.warehouse.store), checkpoint: { _ in })
         let error = #expect(throws: FirnError.self) { try rewrite.run() }
         #expect(error?.code == "record_count_mismatch")
         #expect(try fixture.pendingFiles.isEmpty)

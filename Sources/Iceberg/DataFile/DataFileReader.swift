@@ -13,15 +13,17 @@ import Storage
 ///
 /// Spec: https://iceberg.apache.org/spec/#column-projection
 public final class DataFileReader {
-    private let layout: RowLayout
+    let layout: RowLayout
     /// Over columns of the file.
     private let filter: Expression
     /// Over columns of the layout that the file does not have.
     private let rest: Expression
     /// The columns that `rest` needs, with the wanted ones first.
     private let restLayout: RowLayout?
-    private let deletes: RowDeletes?
-    private let reader: ParquetFileReader
+    let deletes: RowDeletes?
+    let reader: ParquetFileReader
+    /// A reader of other columns of the same file, with the same deletes.
+    let reopened: (Schema) throws -> DataFileReader
     /// Of the first row of each row group.
     private let firstPositions: [Int64]
     private var position = 0
@@ -45,6 +47,9 @@ public final class DataFileReader {
         let file = task.dataFile
         let (reader, ids) = try ParquetSource.open(file, nameMapping: nameMapping, store: store)
         self.reader = reader
+        reopened = {
+            try DataFileReader(task, schema: $0, nameMapping: nameMapping, loader: loader, store: store)
+        }
         func layout(_ schema: Schema) throws(FirnError) -> RowLayout {
             try RowLayout(
                 schema: schema, file: file, spec: task.spec, sequenceNumber: task.sequenceNumber, fieldIds: ids,
@@ -111,6 +116,28 @@ public final class DataFileReader {
     /// filter, all at once.
     public func batches(_ rowGroup: Int) throws -> DataFileBatches {
         DataFileBatches(reader: self, rowGroup: rowGroup, isStreamed: filter == .alwaysTrue)
+    }
+
+    /// The fingerprint of all rows that are left, with the first `columns` of the schema or all of them.
+    ///
+    /// Columns of the file are hashed page by page, without making rows of them.
+    ///
+    /// - Parameter checkpoint: called once a row group.
+    public func rowHash(columns: Int? = nil, checkpoint: () throws -> Void = {}) throws -> RowHash {
+        let count = columns ?? layout.schema.fields.count
+        let isPlain = deletes == nil && (0..<count).allSatisfy(layout.isStored)
+        var hash = RowHash()
+        for group in 0..<rowGroupCount {
+            if isPlain {
+                let schema = Schema(fields: Array(layout.schema.fields.prefix(count)))
+                hash = hash + (try reader.rowHash(group, projection: schema))
+            } else {
+                let batches = try batches(group)
+                while let batch = try batches.next() { hash.add(batch, rows: 0..<batch.rowCount, columns: count) }
+            }
+            try checkpoint()
+        }
+        return hash
     }
 
     /// Decodes one row group.

@@ -15,7 +15,8 @@ import Storage
 ///    the files say so. When the rows that wait are too many, the largest runs are put aside in temporary files, and
 ///    merged with the others at the end. A writer without a place for that writes the runs early: their files take
 ///    further runs, and say nothing of an order that they do not have.
-/// 6. A finished file is durable and becomes a `DataFile` with its metrics.
+/// 6. A finished file is durable and becomes a `DataFile` with its metrics. Its footer holds the hash of its rows
+///    (`StoredRowHash`).
 ///
 /// One owner, one thread at a time. After a throw, call `abort`; files finished before are durable but nobody names
 /// them, so whoever chose their locations must delete them.
@@ -31,20 +32,24 @@ public final class DataFileWriter {
         }
     }
 
-    private let schema: Schema
-    private let spec: PartitionSpec
-    private let partitionFields: [Field]
+    let schema: Schema
+    let spec: PartitionSpec
+    let partitionFields: [Field]
     /// What rows of older schemas hold in the spec's source columns.
-    private let defaults: [Int: Value]
-    private let sorter: RowSorter?
+    let defaults: [Int: Value]
+    let sorter: RowSorter?
     /// The order that files without runs of their own have.
-    private let sortOrderId: Int?
+    let sortOrderId: Int?
     private let metrics: FileMetrics
     private let options: ParquetWriteOptions
     private let sortingColumns: [ParquetWriteOptions.SortingColumn]
-    private let fileBytesTarget: Int
+    let fileBytesTarget: Int
     private let limits: Limits
     private let spill: (any SpillSpace)?
+    /// Damages what merges write, for tests of the proof.
+    public var mergeFault: MergeFault?
+    /// Columns that the hash of a file covers: those of the table, which stand before metadata columns.
+    let hashedColumns: Int
     private let store: any ObjectStore
     private let path: (String, Int) throws -> String
     /// By partition tuple, in bytes, so that NaN equals itself.
@@ -114,6 +119,7 @@ public final class DataFileWriter {
         let orderId = sortOrderId ?? sorter?.orderId
         sortingColumns = metadata.sortOrders.first { $0.orderId == orderId }?.parquetColumns ?? []
         fileBytesTarget = properties.targetFileBytes
+        hashedColumns = StoredRowHash.columns(of: self.schema)
         self.limits = limits
         self.spill = spill
         self.store = store
@@ -139,7 +145,7 @@ public final class DataFileWriter {
         if gatheredRows >= Self.gatheredRowsMax || gatheredBytes >= Self.gatheredBytesMax { try writeGathered() }
     }
 
-    private func writeGathered() throws {
+    func writeGathered() throws {
         guard !gathered.isEmpty else { return }
         let batch = RecordBatch.concatenating(gathered)
         gathered = []
@@ -160,7 +166,7 @@ public final class DataFileWriter {
         }
     }
 
-    private func write(_ batch: RecordBatch, _ rows: Range<Int>, partition: [Value]) throws {
+    func write(_ batch: RecordBatch, _ rows: Range<Int>, partition: [Value]) throws {
         let key = partition.map(SingleValue.encode)
         let target = openPartition(key, partition)
         clock += 1
@@ -219,7 +225,7 @@ public final class DataFileWriter {
         try sorted.finish { try write($0, 0..<$0.rowCount, to: target, isSorted: isSorted) }
     }
 
-    private func openPartition(_ key: [[UInt8]?], _ partition: [Value]) -> OpenPartition {
+    func openPartition(_ key: [[UInt8]?], _ partition: [Value]) -> OpenPartition {
         if let known = open[key] { return known }
         let waiting = sorter.map {
             ExternalSorter(order: $0.order, schema: schema, memoryBytesMax: limits.bufferedBytesMax, holding: spill)
@@ -229,7 +235,7 @@ public final class DataFileWriter {
         return opened
     }
 
-    private func file(of target: OpenPartition, isSorted: Bool) throws -> OpenDataFile {
+    func file(of target: OpenPartition, isSorted: Bool) throws -> OpenDataFile {
         if let file = target.file { return file }
         if writing.count >= max(1, limits.openFilesMax) {
             try finishFile(of: writing.min { $0.lastUsed < $1.lastUsed }!)
@@ -239,14 +245,15 @@ public final class DataFileWriter {
         var options = options
         if isSorted { options.sortingColumns = sortingColumns }
         let file = try OpenDataFile(
-            location: location, isSorted: isSorted, schema: schema, options: options,
+            location: location, isSorted: isSorted, schema: schema, hashedColumns: hashedColumns, options: options,
             sink: try store.putStream(location))
+        file.writer.mergeFault = mergeFault
         target.file = file
         writing.append(target)
         return file
     }
 
-    private func finishFile(of target: OpenPartition) throws {
+    func finishFile(of target: OpenPartition) throws {
         guard let file = target.file else { return }
         let summary = try file.finish()
         target.file = nil
@@ -283,7 +290,7 @@ public final class DataFileWriter {
 }
 
 /// What is open of one partition: rows that wait to be sorted, a file, or both.
-private final class OpenPartition {
+final class OpenPartition {
     let values: [Value]
     /// Rises from one partition to the next.
     let number: Int
@@ -322,18 +329,23 @@ private final class OpenPartition {
 }
 
 /// One open Parquet file.
-private final class OpenDataFile {
+final class OpenDataFile {
     let location: String
     /// Its rows stand in the order that its entry will name.
     let isSorted: Bool
-    private let writer: ParquetFileWriter
+    let writer: ParquetFileWriter
+    /// Of the rows so far.
+    var hash = RowHash()
+    private let hashedColumns: Int
     private let sink: any ObjectSink
 
     init(
-        location: String, isSorted: Bool, schema: Schema, options: ParquetWriteOptions, sink: any ObjectSink
+        location: String, isSorted: Bool, schema: Schema, hashedColumns: Int, options: ParquetWriteOptions,
+        sink: any ObjectSink
     ) throws {
         self.location = location
         self.isSorted = isSorted
+        self.hashedColumns = hashedColumns
         self.sink = sink
         writer = ParquetFileWriter(schema: schema, options: options) { try sink.write($0) }
     }
@@ -341,9 +353,13 @@ private final class OpenDataFile {
     var bufferedBytes: Int { writer.bufferedBytes }
     var estimatedBytes: Int { writer.estimatedFileBytes }
 
-    func write(_ batch: RecordBatch, _ rows: Range<Int>) throws { try writer.write(batch, rows: rows) }
+    func write(_ batch: RecordBatch, _ rows: Range<Int>) throws {
+        try writer.write(batch, rows: rows)
+        hash.add(batch, rows: rows, columns: hashedColumns)
+    }
 
     func finish() throws -> ParquetFileSummary {
+        writer.setMetadata(StoredRowHash.key, StoredRowHash.text(hash))
         let summary = try writer.close()
         try sink.finish()
         return summary

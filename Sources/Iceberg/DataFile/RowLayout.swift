@@ -119,6 +119,12 @@ struct RowLayout {
         return wanted.fields.allSatisfy { child in type.fields.contains { covers($0, child) } }
     }
 
+    /// True when a column of the schema is read from the file, by its place.
+    func isStored(_ index: Int) -> Bool {
+        if case .stored = sources[index] { return true }
+        return false
+    }
+
     /// The columns that equality deletes compare, of rows read from the file.
     func compared(_ batch: RecordBatch) -> RecordBatch {
         let columns = compared.map { field, source in

@@ -2,6 +2,7 @@ import Base
 import Catalog
 import Columnar
 import Iceberg
+import Parquet
 import Storage
 
 /// One attempt to compact a table.
@@ -40,8 +41,10 @@ public struct CompactionRun {
     public var mayBeginGroup: @Sendable () -> Bool = { true }
     /// Properties that count instead of the table's own.
     public var properties: [String: String] = [:]
-    /// Changes batches on their way to the writer; identity but in tests of the proof.
-    var transform: @Sendable (RecordBatch) -> RecordBatch = GroupRewrite.identity
+    /// Changes batches on their way to the writer; only in tests of the proof.
+    var transform: (@Sendable (RecordBatch) -> RecordBatch)?
+    /// Damages pages on their way to the output; only in tests of the proof.
+    var fault: MergeFault?
     /// Called before each commit; for tests of conflicts.
     var beforeCommit: () throws -> Void = {}
 
@@ -180,7 +183,7 @@ public struct CompactionRun {
             checkpoint: { bytes in
                 try progress.read(bytes)
                 try warehouse.environment.faults.reach(.compactionBatchWritten)
-            }, transform: transform)
+            }, transform: transform, fault: fault)
         return try stopping(progress) {
             do {
                 let output = try rewrite.run()

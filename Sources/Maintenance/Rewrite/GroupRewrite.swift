@@ -2,19 +2,22 @@ import Base
 import Catalog
 import Columnar
 import Iceberg
+import Parquet
 import Storage
 
 /// Writes the files of one plan anew, without deleted rows, and proves that no other row was lost, doubled or changed
 /// (G6).
 ///
 /// 1. Read the inputs one after the other, a row group at a time, with all columns of the current schema and the
-///    deletes applied; add every batch to the fingerprint of the inputs and hand it to the writer. In format version 3
-///    the rows bring their ids and the sequence numbers of their last change.
-/// 2. Each output's path is in the ledger before its first byte is written, so a crash leaves nothing behind (G9).
-/// 3. Read the outputs back from the store and compare row count and fingerprint. Unequal: the outputs are deleted and
-///    the rewrite fails.
+///    deletes applied, and hand them to the writer: pages where they can stay as they are, else batches of rows. In
+///    format version 3 the rows bring their ids and the sequence numbers of their last change.
+/// 2. The fingerprint of the inputs is summed on the way, or comes from their footers, if Firn wrote them.
+/// 3. Each output's path is in the ledger before its first byte is written, so a crash leaves nothing behind (G9).
+/// 4. Read the outputs back from the store, decode all of them, and compare row count and fingerprint. Unequal: the
+///    outputs are deleted and the rewrite fails.
 ///
-/// Memory is bounded by one decoded row group of an input and the open row group of the writer.
+/// Memory is bounded by some pages of an input, one word for each row of one of its row groups, and the open row group
+/// of the writer.
 struct GroupRewrite {
     let warehouse: Warehouse
     let table: Table
@@ -24,10 +27,10 @@ struct GroupRewrite {
     /// Called about once a batch with the bytes of input read since the last call, which add up to those of the plan. It
     /// may wait, so that the rewrite leaves others room, and throws to end it.
     let checkpoint: (_ inputBytes: Int64) throws -> Void
-    /// Changes batches on their way to the writer; identity but in tests of the proof.
-    let transform: (RecordBatch) -> RecordBatch
-
-    static let identity: @Sendable (RecordBatch) -> RecordBatch = { $0 }
+    /// Changes batches on their way to the writer; only in tests of the proof.
+    var transform: (@Sendable (RecordBatch) -> RecordBatch)?
+    /// Damages pages on their way to the output; only in tests of the proof.
+    var fault: MergeFault?
 
     struct Output {
         let plan: CompactionPlan
@@ -58,23 +61,28 @@ struct GroupRewrite {
         metadata.properties["write.target-file-size-bytes"] = String(2 * target)
         let writer = try DataFileWriter(
             metadata: metadata, schema: schema, specId: plan.specId, store: warehouse.store, path: paths.next)
+        writer.mergeFault = fault
         do {
             var hash = RowHash()
             for input in plan.files {
-                var rows: Int64 = 0
-                var bytesDone: Int64 = 0
                 let reader = try reader(of: input.dataFile, sequenceNumber: input.sequenceNumber)
                 try check(input, reader)
-                try forEachBatch(reader) { batch in
-                    hash.add(proven(batch))
-                    rows += Int64(batch.rowCount)
-                    try writer.write(transform(batch))
-                    let share = min(Double(rows) / Double(max(input.recordCount, 1)), 1)
-                    let bytes = Int64(Double(input.fileBytes) * share)
-                    try checkpoint(bytes - bytesDone)
-                    bytesDone = bytes
+                var progress = InputProgress(input)
+                if writer.mergesFiles, transform == nil, plan.outputSpecId == plan.specId {
+                    let proof = DataFileWriter.Proof(coversMetadataColumns: provesLineage)
+                    hash =
+                        hash
+                        + (try writer.merge(reader, partition: plan.partition, proof: proof) {
+                            try checkpoint(progress.bytes(after: $0))
+                        })
+                } else {
+                    try forEachBatch(reader) { batch in
+                        hash.add(batch, rows: 0..<batch.rowCount, columns: provenColumns)
+                        try writer.write(transform?(batch) ?? batch)
+                        try checkpoint(progress.bytes(after: batch.rowCount))
+                    }
                 }
-                try checkpoint(input.fileBytes - bytesDone)
+                try checkpoint(progress.rest())
             }
             return (try writer.finish(), hash)
         } catch {
@@ -90,13 +98,14 @@ struct GroupRewrite {
         return schema
     }
 
-    /// What the fingerprint covers. Rows of files from before version 3 have no ids yet, and get some with the commit.
-    private func proven(_ batch: RecordBatch) -> RecordBatch {
-        guard plan.files.contains(where: { $0.firstRowId == nil }) else { return batch }
-        let schema = table.metadata.currentSchema
-        return RecordBatch(
-            schema: schema, columns: Array(batch.columns.prefix(schema.fields.count)), rowCount: batch.rowCount)
+    /// Whether the fingerprint covers row ids. Rows of files from before version 3 have none yet, and get some with the
+    /// commit.
+    private var provesLineage: Bool {
+        table.metadata.formatVersion >= 3 && plan.files.allSatisfy { $0.firstRowId != nil }
     }
+
+    /// What the fingerprint covers; nil for all columns.
+    private var provenColumns: Int? { provesLineage ? nil : table.metadata.currentSchema.fields.count }
 
     private func check(_ input: CompactionCandidate, _ reader: DataFileReader) throws(FirnError) {
         let rows = (0..<reader.rowGroupCount).reduce(Int64(0)) { $0 + Int64(reader.rowCount(rowGroup: $1)) }
@@ -113,10 +122,7 @@ struct GroupRewrite {
             // Only files with row ids are asked for stored ones; the commit will give it a range of its own.
             file.firstRowId = 0
             let task = FileScanTask(dataFile: file, sequenceNumber: 0, spec: try spec(of: file))
-            try forEachBatch(try self.reader(task)) {
-                actual.add(proven($0))
-                try checkpoint(0)
-            }
+            actual = actual + (try reader(task).rowHash(columns: provenColumns) { try checkpoint(0) })
         }
         let recorded = files.reduce(0) { $0 + $1.recordCount }
         guard actual == expected, recorded == Int64(expected.rowCount) else {
@@ -180,4 +186,28 @@ private final class OutputPaths {
         try warehouse.environment.faults.reach(.compactionPathRecorded)
         return location
     }
+}
+
+/// How far an input has been read, in bytes of its file.
+private struct InputProgress {
+    private let fileBytes: Int64
+    private let recordCount: Int64
+    private var rows: Int64 = 0
+    private var bytesDone: Int64 = 0
+
+    init(_ input: CompactionCandidate) {
+        fileBytes = input.fileBytes
+        recordCount = max(input.recordCount, 1)
+    }
+
+    /// The bytes that came with some more rows.
+    mutating func bytes(after count: Int) -> Int64 {
+        rows += Int64(count)
+        let bytes = Int64(Double(fileBytes) * min(Double(rows) / Double(recordCount), 1))
+        defer { bytesDone = bytes }
+        return bytes - bytesDone
+    }
+
+    /// What deleted rows took.
+    func rest() -> Int64 { fileBytes - bytesDone }
 }

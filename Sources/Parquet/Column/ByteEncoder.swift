@@ -102,6 +102,48 @@ final class ByteEncoder: ValueEncoder {
         bounds.merge(.wide(low, high))
     }
 
+    override func absorb(_ dictionary: PhysicalValues, into map: Buffer<UInt32>) -> Bool {
+        let strings: ByteStrings
+        switch (dictionary, fixedWidth) {
+        case (.bytes(let offsets, let bytes), nil): strings = ByteStrings(bytes: bytes, offsets: offsets, width: 0)
+        case (.fixed(let bytes, let width), .some(let wanted)) where width == wanted:
+            strings = ByteStrings(bytes: bytes, offsets: nil, width: width)
+        default: return false
+        }
+        let known = self.dictionary ?? ByteDictionary()
+        self.dictionary = known
+        map.reserve(strings.count)
+        guard known.encode(strings, into: map.pointer + map.count, bytesMax: dictionaryBytesMax) else { return false }
+        map.commit(strings.count)
+        return true
+    }
+
+    override func appendIndexed(
+        _ dictionary: PhysicalValues, _ map: Buffer<UInt32>, _ indices: UnsafePointer<UInt32>, count: Int
+    ) throws(FirnError) {
+        appendMapped(map, indices, count: count)
+        switch dictionary {
+        case .bytes(let offsets, _):
+            let ends = offsets.pointer
+            var total = count * 4
+            for index in 0..<count {
+                let entry = Int(indices[index])
+                total &+= Int(ends[entry &+ 1] &- ends[entry])
+            }
+            plainBytes += total
+        case .fixed(let bytes, let width):
+            plainBytes += count * width
+            guard isDecimal else { return }
+            for index in 0..<count {
+                let start = Int(indices[index]) * width
+                let value = DecimalBytes.decode(UnsafeBufferPointer(rebasing: bytes.values[start..<start + width]))
+                guard let value else { throw RunLengthDecoder.malformed("a decimal passes 128 bits") }
+                bounds.merge(.wide(value, value))
+            }
+        default: preconditionFailure("a dictionary of another type")
+        }
+    }
+
     override func settleBounds() {
         guard usesDictionary, !isDecimal, let dictionary, !indices.isEmpty else { return }
         pageNumber &+= 1

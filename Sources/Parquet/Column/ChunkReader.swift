@@ -21,8 +21,10 @@ struct ChunkReader {
     var definition: Buffer<UInt8>?
     var repetition: Buffer<UInt8>?
     var values: PhysicalValues
-    private var storedDictionary: StoredPage?
+    private(set) var storedDictionary: StoredPage?
     private var dictionary: PhysicalValues?
+    /// Takes the indices of dictionary pages in place of their values; see `leafPage`.
+    var indices: Buffer<UInt32>?
     /// Entries decoded.
     var entries = 0
     /// Rows decoded.
@@ -191,7 +193,7 @@ struct ChunkReader {
         storedDictionary = page
     }
 
-    private mutating func openDictionary() throws(FirnError) -> PhysicalValues {
+    mutating func openDictionary() throws(FirnError) -> PhysicalValues {
         if let dictionary { return dictionary }
         guard let stored = storedDictionary, case .dictionary(let count, let encoding) = stored.header.kind else {
             throw RunLengthDecoder.malformed("dictionary indices without a dictionary")
@@ -209,7 +211,7 @@ struct ChunkReader {
     }
 
     /// Checks the checksum and gives the stored bytes of a page.
-    private func withBody<Result>(
+    func withBody<Result>(
         _ page: StoredPage, _ work: (UnsafeRawBufferPointer) throws(FirnError) -> Result
     ) throws(FirnError) -> Result {
         try page.block.bytes.withUnsafeBufferPointer { (all) throws(FirnError) -> Result in
@@ -336,7 +338,13 @@ struct ChunkReader {
     ) throws(FirnError) {
         switch encoding {
         case .rleDictionary, .plainDictionary:
-            if present > 0 { try values.appendIndexed(try openDictionary(), region, count: present) }
+            guard present > 0 else { return }
+            if let indices {
+                var target = IndexTarget(limit: try openDictionary().count, to: indices, count: present)
+                try DictionaryGather.append(region, count: present, to: &target)
+            } else {
+                try values.appendIndexed(try openDictionary(), region, count: present)
+            }
         default: try values.append(region, encoding, count: present)
         }
     }

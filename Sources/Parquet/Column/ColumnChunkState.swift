@@ -33,7 +33,7 @@ final class ChunkState {
     private(set) var encodings: [(encoding: ParquetEncoding, pages: Int)] = []
 
     private var effort = CompressionEffort()
-    private let compressor: PageCompressor
+    let compressor: PageCompressor
     private let writesChecksums: Bool
     /// Room kept before a body for its header, whose length is known only after compression: that of the last one,
     /// so that bodies seldom have to move.
@@ -68,6 +68,26 @@ final class ChunkState {
         try store(body, uncompressedLevels: 0, into: dictionary) { _ in
             .dictionary(valueCount: count, encoding: .plain)
         }
+    }
+
+    /// A page that another file holds, with a header of its own; `body` is in parts, as it will be stored.
+    func copy(
+        _ body: [UnsafeRawBufferPointer], uncompressedBytes: Int, encoding: ParquetEncoding, _ kind: PageHeader.Kind
+    ) {
+        note(encoding)
+        var checksum: UInt32 = 0
+        var count = 0
+        for part in body {
+            if writesChecksums { checksum = CRC32.checksum(part, seed: checksum) }
+            count += part.count
+        }
+        let header = PageHeader(
+            uncompressedBytes: uncompressedBytes, compressedBytes: count, checksum: writesChecksums ? checksum : nil,
+            kind: kind
+        ).serialize()
+        header.withUnsafeBufferPointer { data.append($0) }
+        for part in body { data.append(part.assumingMemoryBound(to: UInt8.self)) }
+        self.uncompressedBytes += header.count + uncompressedBytes
     }
 
     private func note(_ encoding: ParquetEncoding) {

@@ -17,7 +17,10 @@ final class EncodingChoice {
     private let rowGroupRowsMax: Int
     /// What the options ask for; `.rleDictionary` for a dictionary.
     let forced: ParquetEncoding?
-    private let candidates: [ParquetEncoding]
+    /// Of pages without dictionary.
+    let candidates: [ParquetEncoding]
+    /// A merge has decided for a dictionary, from what the inputs' dictionaries brought.
+    var isMerged = false
     private var chosen: ParquetEncoding?
     /// Stored bytes of a dictionary entry in the chunk's first page.
     private var entryBytes = 0.0
@@ -72,13 +75,14 @@ final class EncodingChoice {
     func beginChunk() {
         chosen = nil
         entryBytes = 0
+        isMerged = false
     }
 
     /// Whether the dictionary of a chunk's first page shall stay. `indices` are the page's values by index.
     func keepsDictionary(
         _ encoder: ValueEncoder, indices: UnsafeBufferPointer<UInt8>, isLastOfChunk: Bool
     ) throws(FirnError) -> Bool {
-        if forced == .rleDictionary { return true }
+        if forced == .rleDictionary || isMerged { return true }
         let (entries, values) = (encoder.dictionaryCount, encoder.valueCount)
         guard entries > 0 else { return false }
         if entries * Self.obviousShare <= values { return true }
@@ -108,7 +112,7 @@ final class EncodingChoice {
     func continuesDictionary(
         _ encoder: ValueEncoder, page: Int, newEntries: Int, indices: UnsafeBufferPointer<UInt8>
     ) throws(FirnError) -> Bool {
-        if forced == .rleDictionary || newEntries * Self.obviousShare <= encoder.valueCount { return true }
+        if forced == .rleDictionary || isMerged || newEntries * Self.obviousShare <= encoder.valueCount { return true }
         guard page >= 8, page.nonzeroBitCount == 1, entryBytes > 0 else { return true }
         trial.removeAll()
         trial.append(indices)

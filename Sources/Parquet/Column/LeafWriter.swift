@@ -12,16 +12,23 @@ final class LeafWriter {
 
     let leaf: SchemaLeaf
     let type: DataType
-    private let options: ParquetWriteOptions
-    private let codec: ParquetCodec
-    private let encoder: ValueEncoder
-    private let choice: EncodingChoice
-    private let bloom: BloomCollector?
+    let options: ParquetWriteOptions
+    let codec: ParquetCodec
+    let encoder: ValueEncoder
+    let choice: EncodingChoice
+    let bloom: BloomCollector?
     private let hasBounds: Bool
-    private var definition: PageLevels
-    private var repetition: PageLevels
-    private var pageRows = 0
-    private let chunk: ChunkState
+    var definition: PageLevels
+    var repetition: PageLevels
+    var pageRows = 0
+    let chunk: ChunkState
+    /// A merge found that dictionaries of this column grow as fast as its rows; good for all further chunks.
+    var prefersPlain = false
+    /// Of a test, until it has happened.
+    var mergeFault: MergeFault?
+    var repeatedCopy: (bytes: [UInt8], size: Int)?
+    /// What merges took over into the chunk's dictionary.
+    var merged = MergedDictionaries()
     /// Over the whole file.
     private(set) var total = ChunkTotals()
     private(set) var storedBytes = 0
@@ -140,7 +147,7 @@ final class LeafWriter {
         return index
     }
 
-    private var isPageFull: Bool {
+    var isPageFull: Bool {
         if pageRows >= options.pageRowsMax { return true }
         // A dictionary page is small as stored, but a reader unfolds it.
         let bytes = encoder.usesDictionary ? max(encoder.indices.count * 2, encoder.plainBytes / 4) : encoder.plainBytes
@@ -240,7 +247,7 @@ final class LeafWriter {
         return found
     }
 
-    private func closePage(isLastOfChunk: Bool = false) throws(FirnError) {
+    func closePage(isLastOfChunk: Bool = false) throws(FirnError) {
         let isV1 = options.pageVersion == .v1
         body.removeAll()
         repetition.encode(into: body, hasLength: isV1)
@@ -316,6 +323,7 @@ final class LeafWriter {
     /// Starts the next row group, after the last one's bytes have been taken.
     func beginChunk() {
         chunk.removeAll()
+        merged = MergedDictionaries()
         encoder.beginChunk()
         choice.beginChunk()
     }

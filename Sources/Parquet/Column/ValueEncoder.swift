@@ -19,7 +19,7 @@ struct LeafValues {
 ///
 /// Subclasses hold the values; calls are per segment of many values, never per value.
 class ValueEncoder {
-    let dictionaryBytesMax: Int
+    var dictionaryBytesMax: Int
     /// Indices of the open page while a dictionary is in use.
     let indices = Buffer<UInt32>()
     /// PLAIN bytes of the open page otherwise.
@@ -52,6 +52,15 @@ class ValueEncoder {
     var dictionaryMemoryBytes: Int { 0 }
     /// Appends the dictionary in PLAIN encoding.
     func encodeDictionary(into out: Buffer<UInt8>) {}
+    /// Adds the entries of another file's dictionary, and appends the index of each to `map`. False when there is no
+    /// room for them.
+    func absorb(_ dictionary: PhysicalValues, into map: Buffer<UInt32>) -> Bool { false }
+    /// Adds the values at `indices` of an absorbed dictionary to the open page.
+    func appendIndexed(
+        _ dictionary: PhysicalValues, _ map: Buffer<UInt32>, _ indices: UnsafePointer<UInt32>, count: Int
+    ) throws(FirnError) {
+        preconditionFailure("abstract")
+    }
     /// Appends the values behind `indices` to `plain`.
     func resolveIndices() {}
     func dropDictionary() {}
@@ -68,6 +77,15 @@ class ValueEncoder {
     final var encodedBytes: Int {
         guard usesDictionary else { return plainBytes + dictionaryBytes }
         return indices.count * BitPacking.width(max(0, dictionaryCount - 1)) / 8 + dictionaryBytes
+    }
+
+    /// Appends the mapped indices to the open page.
+    final func appendMapped(_ map: Buffer<UInt32>, _ from: UnsafePointer<UInt32>, count: Int) {
+        indices.reserve(count)
+        let (out, known) = (indices.pointer + indices.count, map.pointer)
+        for index in 0..<count { out[index] = known[Int(from[index])] }
+        indices.commit(count)
+        valueCount += count
     }
 
     final func append(_ values: LeafValues) throws(FirnError) -> Bool { try appendValues(values) }

@@ -116,6 +116,49 @@ final class WordEncoder: ValueEncoder {
         return UnsafeRawPointer(target)
     }
 
+    override func absorb(_ dictionary: PhysicalValues, into map: Buffer<UInt32>) -> Bool {
+        guard let (words, count) = words(dictionary) else { return false }
+        if width == 4 {
+            let known = words32 ?? WordDictionary<UInt32>()
+            words32 = known
+            return known.encode(
+                words.assumingMemoryBound(to: UInt32.self), count: count, into: map, bytesMax: dictionaryBytesMax)
+        }
+        let known = words64 ?? WordDictionary<UInt64>()
+        words64 = known
+        return known.encode(
+            words.assumingMemoryBound(to: UInt64.self), count: count, into: map, bytesMax: dictionaryBytesMax)
+    }
+
+    private func words(_ values: PhysicalValues) -> (UnsafeRawPointer, count: Int)? {
+        switch (values, order) {
+        case (.int32(let b), .int32): (UnsafeRawPointer(b.pointer), b.count)
+        case (.int64(let b), .int64): (UnsafeRawPointer(b.pointer), b.count)
+        case (.float(let b), .float): (UnsafeRawPointer(b.pointer), b.count)
+        case (.double(let b), .double): (UnsafeRawPointer(b.pointer), b.count)
+        default: nil
+        }
+    }
+
+    override func appendIndexed(
+        _ dictionary: PhysicalValues, _ map: Buffer<UInt32>, _ indices: UnsafePointer<UInt32>, count: Int
+    ) throws(FirnError) {
+        guard let (words, _) = words(dictionary) else { preconditionFailure("a dictionary of another type") }
+        appendMapped(map, indices, count: count)
+        plainBytes += count * width
+        gathered.removeAll()
+        gathered.reserve(count)
+        let target = UnsafeMutableRawPointer(gathered.pointer)
+        if width == 4 {
+            let (from, to) = (words.assumingMemoryBound(to: UInt32.self), target.assumingMemoryBound(to: UInt32.self))
+            for index in 0..<count { to[index] = from[Int(indices[index])] }
+        } else {
+            let (from, to) = (words.assumingMemoryBound(to: UInt64.self), target.assumingMemoryBound(to: UInt64.self))
+            for index in 0..<count { to[index] = from[Int(indices[index])] }
+        }
+        widen(UnsafeRawPointer(target), count)
+    }
+
     override var dictionaryCount: Int { words32?.values.count ?? words64?.values.count ?? 0 }
     override var dictionaryBytes: Int { words32?.bytes ?? words64?.bytes ?? 0 }
     override var dictionaryMemoryBytes: Int { words32?.memoryBytes ?? words64?.memoryBytes ?? 0 }

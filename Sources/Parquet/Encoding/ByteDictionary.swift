@@ -211,6 +211,16 @@ struct ByteStrings {
         slots = values.slots
     }
 
+    /// All strings of these buffers.
+    init(bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) {
+        count = offsets.map { $0.count - 1 } ?? bytes.count / max(1, width)
+        base = UnsafePointer(bytes.pointer)
+        ends = offsets.map { UnsafePointer($0.pointer) }
+        self.width = width
+        start = 0
+        slots = nil
+    }
+
     @inline(__always)
     subscript(_ position: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
         var slot = start &+ position

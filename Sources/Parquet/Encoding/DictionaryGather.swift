@@ -219,3 +219,32 @@ struct FixedGather: GatherTarget {
 
     func commit() { out.commit(filled) }
 }
+
+/// The indices themselves, checked.
+struct IndexTarget: GatherTarget {
+    let limit: Int
+    private let out: Buffer<UInt32>
+    private let target: UnsafeMutablePointer<UInt32>
+    private var filled = 0
+
+    init(limit: Int, to out: Buffer<UInt32>, count: Int) {
+        out.reserve(count)
+        self.limit = limit
+        self.out = out
+        target = out.pointer + out.count
+    }
+
+    @inline(__always)
+    mutating func gather(_ indices: UnsafePointer<UInt32>, count: Int) throws(FirnError) {
+        (target + filled).update(from: indices, count: count)
+        filled &+= count
+    }
+
+    @inline(__always)
+    mutating func fill(_ index: Int, count: Int) throws(FirnError) {
+        (target + filled).update(repeating: UInt32(truncatingIfNeeded: index), count: count)
+        filled &+= count
+    }
+
+    func commit() { out.commit(filled) }
+}

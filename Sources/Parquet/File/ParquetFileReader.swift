@@ -11,8 +11,8 @@ public final class ParquetFileReader {
     let nodes: [SchemaNode]
     let leaves: [SchemaLeaf]
     private(set) var file: FileBytes
-    private let decompressor = PageDecompressor()
-    private let page = Buffer<UInt8>()
+    let decompressor = PageDecompressor()
+    let page = Buffer<UInt8>()
     /// Filters of the row group last asked for; nil for one that cannot be read.
     var bloomFilters: (rowGroup: Int, byColumn: [Int: BloomFilter?]) = (-1, [:])
 
@@ -118,7 +118,7 @@ public final class ParquetFileReader {
         return try ParquetRowReader(projection: projection, plans: plans, group: group, number: index, file: file)
     }
 
-    private func checkRows(_ group: ParquetFooter.RowGroup) throws(FirnError) {
+    func checkRows(_ group: ParquetFooter.RowGroup) throws(FirnError) {
         let stored = group.columns.reduce(0) { min($0 + min($1.compressedBytes, file.fileBytes), file.fileBytes) }
         try RowGroupReader.checkEntries(group.rowCount, stored: stored, source: source)
     }

@@ -23,18 +23,20 @@ public final class ParquetFileWriter {
     /// Bloom filters and page indexes held back for the end of the file.
     private static let trailingBytesMax = 16 << 20
 
-    private let options: ParquetWriteOptions
+    /// Damages what merges write, for tests of what finds that.
+    public var mergeFault: MergeFault? { didSet { for leaf in leaves { leaf.mergeFault = mergeFault } } }
+    let options: ParquetWriteOptions
     private let sink: ([UInt8]) throws -> Void
     /// A schema that Parquet cannot hold is reported by the first `write`.
-    private let layout: Result<[SchemaNode], FirnError>
-    private let leaves: [LeafWriter]
+    let layout: Result<[SchemaNode], FirnError>
+    let leaves: [LeafWriter]
     private var footer = ParquetFooter()
     private var trailing = TrailingParts()
     private var sortingColumns: [ParquetFooter.SortingColumn] = []
-    private var groupRows = 0
+    var groupRows = 0
     private var pending: [UInt8] = Array("PAR1".utf8)
     private var offset = 4
-    private var isClosed = false
+    var isClosed = false
 
     /// `sink` gets the file's bytes in order and may throw.
     public init(schema: Schema, options: ParquetWriteOptions = .init(), sink: @escaping ([UInt8]) throws -> Void) {
@@ -97,6 +99,12 @@ public final class ParquetFileWriter {
     /// Rows taken so far.
     public var rowCount: Int { footer.rowCount + groupRows }
 
+    /// Adds a key-value to the footer. Precondition: the file is not closed.
+    public func setMetadata(_ key: String, _ value: String) {
+        precondition(!isClosed, "the file is closed")
+        footer.keyValueMetadata[key] = value
+    }
+
     /// Takes all rows of a batch whose columns are those of the writer's schema, in its order.
     ///
     /// Throws `.invalidInput` for a null in a required column (`null_in_required`) and a decimal with too many digits
@@ -130,7 +138,7 @@ public final class ParquetFileWriter {
         return stored
     }
 
-    private func shred(_ node: SchemaNode, _ column: Column, _ stream: LevelStream) throws(FirnError) {
+    func shred(_ node: SchemaNode, _ column: Column, _ stream: LevelStream) throws(FirnError) {
         switch (node.shape, column.storage) {
         case (.leaf(let leaf), _):
             try leaves[leaf.column].append(stream, column, isOptional: node.isOptional)
@@ -149,7 +157,7 @@ public final class ParquetFileWriter {
         }
     }
 
-    private func closeRowGroup() throws {
+    func closeRowGroup() throws {
         guard groupRows > 0 else { return }
         var group = ParquetFooter.RowGroup()
         group.rowCount = groupRows
