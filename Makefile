@@ -22,7 +22,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers bench-metadata
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes bench-metadata
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,11 @@ COMMITTER_SECONDS ?= 600
 committers: build venv ## Firn beside PyIceberg, and beside itself, on one table (COMMITTER_SECONDS=600 each)
 	cd Tests/python && COMMITTER_SECONDS=$(COMMITTER_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -s test_concurrent_committers.py
+
+CHANGE_SECONDS ?= 600
+changes: build venv ## Deletes, upserts and ingest against compaction (CHANGE_SECONDS=600 each)
+	cd Tests/python && CHANGE_SECONDS=$(CHANGE_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -s test_compaction_against_changes.py
 
 bench-metadata: build ## What a small commit costs on tables of up to a million files and 10,000 snapshots
 	$(FIRN) bench commit
