@@ -90,14 +90,15 @@ import Testing
             guard let id = try model.snapshot() else { return }
             _ = try model.committer.setCurrent(id)
         case 8:
-            _ = try CompactionRun(warehouse: fixture.warehouse, table: fixture.table, isForced: true).run()
-            try remember(model, sameAs: "main")
+            try keepingRows(model) {
+                _ = try CompactionRun(warehouse: fixture.warehouse, table: fixture.table, isForced: true).run()
+            }
         case 9:
-            _ = try ManifestRewrite.run(fixture.warehouse, table: fixture.table, isForced: true)
-            try remember(model, sameAs: "main")
+            try keepingRows(model) {
+                _ = try ManifestRewrite.run(fixture.warehouse, table: fixture.table, isForced: true)
+            }
         case 10:
-            _ = try DanglingDeletes.run(fixture.warehouse, table: fixture.table)
-            try remember(model, sameAs: "main")
+            try keepingRows(model) { _ = try DanglingDeletes.run(fixture.warehouse, table: fixture.table) }
         default: try expire(model)
         }
     }
@@ -177,12 +178,15 @@ import Testing
         _ = try model.committer.setReference(name, model.random.next(4) == 0 ? nil : reference)
     }
 
-    private func remember(_ model: Model, sameAs branch: String) throws {
-        guard let head = try model.metadata.snapshot(ref: branch) else { return }
-        if model.rows[head.snapshotId] == nil {
-            let parent = try #require(head.parentSnapshotId)
-            let rows: [Int64] = try #require(model.rows[parent])
-            model.rows[head.snapshotId] = rows
+    /// Runs what changes no row, in however many commits.
+    private func keepingRows(_ model: Model, _ body: () throws -> Void) throws {
+        let before = try model.metadata.currentSnapshotId
+        try body()
+        guard let before, let rows = model.rows[before] else { return }
+        var next = try model.metadata.currentSnapshot
+        while let snapshot = next, model.rows[snapshot.snapshotId] == nil {
+            model.rows[snapshot.snapshotId] = rows
+            next = try snapshot.parentSnapshotId.flatMap { try model.metadata.snapshot(id: $0) }
         }
     }
 

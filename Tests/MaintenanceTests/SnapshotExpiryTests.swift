@@ -115,6 +115,24 @@ import Testing
         #expect(try fixture.warehouse.ledger.entries(.garbage).count < 16)
     }
 
+    /// A reference past its age names a snapshot until an expiry of its own drops it; commits go on meanwhile.
+    @Test func commitsGoOnBesideAReferenceThatIsTooOld() throws {
+        let fixture = try WarehouseFixture()
+        try fixture.createTable(properties: [
+            "history.expire.max-snapshot-age-ms": "100", "history.expire.min-snapshots-to-keep": "1",
+        ])
+        try fixture.append(0..<2)
+        let first = try fixture.metadata().currentSnapshotId!
+        let committer = try fixture.warehouse.committer(for: fixture.table)
+        _ = try committer.setReference(
+            "old", SnapshotReference(snapshotId: first, kind: .tag, maxReferenceAgeMs: 1))
+        for step in 1..<40 { try fixture.append(step * 2..<step * 2 + 2) }
+        #expect(try fixture.metadata().snapshot(id: first) != nil)
+        let report = try SnapshotExpiry.run(fixture.warehouse, table: fixture.table)
+        #expect(report.referencesExpired == 1)
+        #expect(try fixture.metadata().snapshot(id: first) == nil && fixture.warehouse.findOrphans() == [])
+    }
+
     @Test func filesThatCannotBeDeletedStayInTheLedger() throws {
         let fixture = try history(6)
         let store = try #require(fixture.warehouse.store as? MemoryStore)

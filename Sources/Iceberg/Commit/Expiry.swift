@@ -127,7 +127,9 @@ enum ExpiryOnCommit {
         guard base.snapshots.count > snapshotsMin,
             base.snapshots[snapshotsMin - 1].timestampMs < retention.oldBeforeMs
         else { return nil }
-        let expired = retention.expired(in: base).snapshotIds
+        // References whose age is over go with the next expiry of their own, and until then they keep what they name.
+        let heads = Set(base.refs.values.map(\.snapshotId))
+        let expired = retention.expired(in: base).snapshotIds.filter { !heads.contains($0) }
         guard expired.count >= snapshotsMin else { return nil }
         let ids = Array(expired.prefix(snapshotsMax))
         var kept = base
