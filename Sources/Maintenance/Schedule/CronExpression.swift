@@ -1,6 +1,6 @@
 import Base
 
-/// A cron schedule of five fields in UTC: minute, hour, day of month, month, day of week.
+/// A cron schedule of five fields: minute, hour, day of month, month, day of week.
 ///
 /// Fields hold `*`, numbers, names (`jan`, `mon`), ranges `a-b`, steps `*/n`, `a-b/n`, `a/n` (from `a` to the field's
 /// end) and comma lists of them; Sunday is 0 or 7. `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`
@@ -20,6 +20,8 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     let daysOfWeek: UInt64
     /// True when a day must match both day fields rather than either.
     let needsBothDays: Bool
+    /// True when the hour field begins with `*`.
+    let hasAnyHour: Bool
 
     /// Throws `.invalidInput` (`bad_cron`) with the field's name in the message and, as `field`, in the context.
     public init(_ text: String) throws(FirnError) {
@@ -37,6 +39,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         months = try CronField.month.parse(fields[3])
         let week = try CronField.dayOfWeek.parse(fields[4])
         daysOfWeek = (week | week >> 7) & 0x7f
+        hasAnyHour = fields[1].hasPrefix("*")
         needsBothDays = fields[2].hasPrefix("*") || fields[4].hasPrefix("*")
         guard hasAnyDay else {
             throw FirnError(

@@ -3,105 +3,123 @@ import Catalog
 
 /// Runs maintenance as jobs: one at a time per table among all processes, each with a row that tells how it went.
 ///
-/// 1. Take the table's lease. While another process holds it, nothing happens.
-/// 2. Whoever holds the lease knows that rows still marked running belong to dead processes: they become failed.
-/// 3. Insert the job's row, run, renew the lease on the way, store the outcome, give the lease back.
+/// 1. Take the table's lease. While another process works under it, nothing happens.
+/// 2. Take up the job of the same kind that a dead process left at this table, under its id and with one attempt more;
+///    else insert a new one. Groups that were committed stay committed, so taking up means planning again.
+/// 3. Run, with a `JobCheckpoint` on the way; store the outcome and give the lease back.
 ///
 /// The lease saves work, it is not what makes a commit safe: of two compactions of the same files the second is
 /// refused by the committer.
 ///
-/// `firn compact`, the server's routes and the scheduler all come through here.
+/// `firn compact` and the server's routes come through here. The scheduler keeps leases and jobs for longer, in
+/// `StandingJobs`, and shares the rest.
 public struct MaintenanceJobs: Sendable {
-    public static let compactKind = "compact"
-    public static let expireKind = "expire"
+    public static let compactKind = ScheduleSpec.Action.compact.rawValue
+    public static let expireKind = ScheduleSpec.Action.expire.rawValue
+    /// Processes that may die of a job before it counts as failed.
+    static let attemptsMax = 5
 
     public let warehouse: Warehouse
     /// How long a process that died keeps others out.
     public var leaseTtlMs: Int64 = 60_000
+    /// How hard ingest is pressed, 0 to 1; runs step back under pressure.
+    public var load: @Sendable () -> Double = { 0 }
+    var pause: @Sendable (Int) -> Void = { _ = Semaphore().wait(milliseconds: $0) }
 
     public init(warehouse: Warehouse) {
         self.warehouse = warehouse
     }
 
-    /// Compacts a table now. Throws what `CompactionRun.run` throws, and `.overloaded` (`maintenance_busy`) when
-    /// another job is at this table for longer than `waitMs`.
+    /// Compacts a table now. Throws what `CompactionRun.run` throws, `.cancelled` (`job_cancelled`), and `.overloaded`
+    /// (`maintenance_busy`) when another job is at this table for longer than `waitMs`.
     public func compact(
         _ table: TableIdentifier, isForced: Bool = false, reason: String = "requested", waitMs: Int64 = 0,
-        onProgress: @escaping (CompactionProgress) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
+        limits: RunLimits = RunLimits(), onProgress: @escaping (CompactionProgress) -> Void = { _ in },
+        isStopping: @escaping @Sendable () -> Bool = { false }
     ) throws -> CompactionReport {
-        try run(Self.compactKind, on: table, reason: reason, waitMs: waitMs, isCancelled: isCancelled) { checkpoint in
-            var run = CompactionRun(warehouse: warehouse, table: table, isForced: isForced)
-            run.onProgress = onProgress
-            run.checkpoint = { _ in
-                guard try checkpoint() else { return }
-                throw FirnError(
-                    .cancelled, "compaction_cancelled", "the compaction was cancelled",
-                    context: ["table": table.description])
-            }
-            let report = try run.run()
-            return (report, report.json)
-        }
+        let work = JobWork(action: .compact, isForced: isForced, onProgress: onProgress)
+        let result = try request(work, table, reason, waitMs, limits, isStopping)
+        guard case .compacted(let report) = result else { preconditionFailure("a compaction reports one") }
+        return report
     }
 
     /// Expires snapshots of a table now and collects garbage. Throws as `compact` and `SnapshotExpiry.run` do.
     public func expire(
-        _ table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init(), reason: String = "requested",
-        waitMs: Int64 = 0, onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
+        _ table: TableIdentifier, request expiry: TableCommitter.ExpiryRequest = .init(),
+        reason: String = "requested", waitMs: Int64 = 0
     ) throws -> SnapshotExpiry.Report {
-        try run(Self.expireKind, on: table, reason: reason, waitMs: waitMs, isCancelled: { false }) { checkpoint in
-            let hooks = CleanUpHooks(checkpoint: { _ in _ = try checkpoint() }, onProgress: onProgress)
-            let report = try SnapshotExpiry.run(warehouse, table: table, request: request, hooks: hooks)
-            return (report, report.json)
-        }
+        let work = JobWork(action: .expire, request: expiry)
+        let result = try request(work, table, reason, waitMs, RunLimits(), { false })
+        guard case .expired(let report) = result else { preconditionFailure("an expiry reports one") }
+        return report
     }
 
-    /// - Parameter body: gets a function to call now and then, which keeps the lease and answers whether to stop.
-    private func run<Report>(
-        _ kind: String, on table: TableIdentifier, reason: String, waitMs: Int64,
-        isCancelled: @escaping () -> Bool, _ body: (@escaping () throws -> Bool) throws -> (Report, JSONValue)
-    ) throws -> Report {
-        let uuid = try warehouse.loadTable(table).metadata.tableUUID
-        let lease = try LeaseKeeper(
-            warehouse: warehouse, lease: acquire("maintenance/\(uuid)", table, waitMs, isCancelled), ttlMs: leaseTtlMs)
-        defer { lease.release() }
-        try failInterruptedJobs(of: table, before: lease.epoch)
-        let clock = warehouse.environment.clock
-        let now = clock.nowMs()
-        var job = JobRow(
-            id: warehouse.environment.uuid().description, table: table.description, kind: kind, state: .running,
-            owner: lease.owner, epoch: lease.epoch, createdMs: now, startedMs: now,
-            detail: JSONValue.object([.init("reason", .string(reason))]).text)
-        try warehouse.insertJob(job)
-        do {
-            let (report, json) = try body {
-                try lease.keep()
-                return isCancelled()
+    /// A job that somebody waits for.
+    private func request(
+        _ work: JobWork, _ table: TableIdentifier, _ reason: String, _ waitMs: Int64, _ limits: RunLimits,
+        _ isStopping: @escaping @Sendable () -> Bool
+    ) throws -> JobResult {
+        let keeper = try acquire(table, waitMs: waitMs, isStopping)
+        var closing: [JobRow] = []
+        // A lease that cannot be given back runs out by itself, and a row that cannot be written is taken up again.
+        defer { try? warehouse.closeJobs(closing, lease: keeper.lease) }
+        let record =
+            try interrupted(work.action.rawValue, table, keeper.lease).map {
+                JobRecord(warehouse, resuming: $0, lease: keeper.lease)
             }
-            job.state = .done
-            job.finishedMs = clock.nowMs()
-            job.detail = JSONValue.object([.init("reason", .string(reason)), .init("report", json)]).text
-            try warehouse.updateJob(job)
-            return report
+            ?? JobRecord(
+                warehouse, table: table, kind: work.action.rawValue, reason: reason, lease: keeper.lease)
+        defer { closing += record.unstored.map { [$0] } ?? [] }
+        try record.markRunning()
+        return try execute(work, table, record, keeper, limits, isStopping)
+    }
+
+    /// One run of a job whose table's lease is held. The record knows the outcome, the catalog not yet.
+    func execute(
+        _ work: JobWork, _ table: TableIdentifier, _ record: JobRecord, _ keeper: LeaseKeeper, _ limits: RunLimits,
+        _ isStopping: @escaping @Sendable () -> Bool
+    ) throws -> JobResult {
+        let checkpoint = JobCheckpoint(
+            JobCheckpoint.World(
+                warehouse: warehouse, keeper: keeper, record: record, limits: limits, load: load, pause: pause,
+                isStopping: isStopping))
+        func figures(_ report: JSONValue) -> JobFigures {
+            let usage = checkpoint.usage
+            var figures = JobFigures(json: report)
+            figures.runs = 1
+            figures.bytesRead = usage.bytes
+            figures.runMs = checkpoint.elapsedNanos / 1_000_000
+            figures.cpuMs = usage.processorNanos / 1_000_000
+            figures.waitedMs = usage.waitedNanos / 1_000_000
+            return figures
+        }
+        do {
+            let result = try work.run(warehouse, table, limits, checkpoint)
+            record.ended(figures(result.json), report: result.json)
+            return result
         } catch {
-            job.state = (error as? FirnError)?.kind == .cancelled ? .cancelled : .failed
-            job.finishedMs = clock.nowMs()
-            job.error = "\(error)"
-            // The first error is the one to tell; a row that cannot be written is closed by the next holder.
-            try? warehouse.updateJob(job)
-            throw error
+            let known =
+                error as? FirnError
+                ?? FirnError(.internal, "maintenance_failed", "maintenance failed: \(error)", cause: error)
+            record.ended(figures(.null), error: known)
+            throw known
         }
     }
 
-    private func acquire(
-        _ name: String, _ table: TableIdentifier, _ waitMs: Int64, _ isCancelled: () -> Bool
-    ) throws -> Lease {
+    /// The lease of a table. Throws `.overloaded` (`maintenance_busy`).
+    func acquire(
+        _ table: TableIdentifier, waitMs: Int64, _ isStopping: () -> Bool
+    ) throws -> LeaseKeeper {
+        let name = "maintenance/\(try warehouse.loadTable(table).metadata.tableUUID)"
         let clock = warehouse.environment.clock
         let deadline = clock.monotonicNanos() + waitMs * 1_000_000
         // Every job is a holder of its own, so that two jobs of one process keep apart too.
         let holder = try warehouse.processId() + "/" + warehouse.environment.uuid().description
         var recoveredNanos: Int64?
         while true {
-            if let lease = try warehouse.acquireLease(name, owner: holder, ttlMs: leaseTtlMs) { return lease }
+            if let lease = try warehouse.acquireLease(name, owner: holder, ttlMs: leaseTtlMs, isWaiting: waitMs > 0) {
+                return LeaseKeeper(warehouse: warehouse, lease: lease, ttlMs: leaseTtlMs)
+            }
             let now = clock.monotonicNanos()
             if recoveredNanos.map({ now - $0 > 1_000_000_000 }) ?? true {
                 // The holder may have died; then its lease is free at once.
@@ -109,50 +127,32 @@ public struct MaintenanceJobs: Sendable {
                 try warehouse.recover()
                 continue
             }
-            guard clock.monotonicNanos() < deadline, !isCancelled() else {
+            guard clock.monotonicNanos() < deadline, !isStopping() else {
                 throw FirnError(
                     .overloaded, "maintenance_busy", "another job is maintaining the table",
                     context: ["table": table.description])
             }
-            _ = Semaphore().wait(milliseconds: 100)
+            pause(100)
         }
     }
 
-    private func failInterruptedJobs(of table: TableIdentifier, before epoch: Int64) throws {
-        for var job in try warehouse.listJobs(table: table.description, state: .running) where job.epoch < epoch {
-            job.state = .failed
-            job.finishedMs = warehouse.environment.clock.nowMs()
-            job.error = "interrupted: the process that ran it has ended"
-            try warehouse.updateJob(job)
+    /// The job of a kind that dead processes left at a table. One that they died of too often is closed as failed.
+    private func interrupted(_ kind: String, _ table: TableIdentifier, _ lease: Lease) throws -> JobRow? {
+        try warehouse.openJobs().first { job in
+            guard job.table == table.description, job.kind == kind else { return false }
+            return try !giveUp(job, epoch: lease.epoch)
         }
     }
-}
 
-/// Holds a lease through a long job. Used by the job's thread only.
-private final class LeaseKeeper {
-    private let warehouse: Warehouse
-    private var lease: Lease
-    private let ttlMs: Int64
-    private var renewedNanos: Int64
-
-    init(warehouse: Warehouse, lease: Lease, ttlMs: Int64) {
-        self.warehouse = warehouse
-        self.lease = lease
-        self.ttlMs = ttlMs
-        renewedNanos = warehouse.environment.clock.monotonicNanos()
+    /// Closes a job that too many processes died of; false for any other.
+    func giveUp(_ job: JobRow, epoch: Int64) throws -> Bool {
+        guard job.attempts >= Self.attemptsMax else { return false }
+        var job = job
+        job.state = .failed
+        job.epoch = max(epoch, job.epoch)
+        job.finishedMs = warehouse.environment.clock.nowMs()
+        job.error = "interrupted \(job.attempts) times: each process that ran it ended before it did"
+        try warehouse.updateJob(job)
+        return true
     }
-
-    var epoch: Int64 { lease.epoch }
-    var owner: String { lease.owner }
-
-    /// Renews after a third of the time. Throws `.fenced` (`lease_lost`).
-    func keep() throws {
-        let now = warehouse.environment.clock.monotonicNanos()
-        guard now - renewedNanos > ttlMs * 1_000_000 / 3 else { return }
-        lease = try warehouse.renewLease(lease, ttlMs: ttlMs)
-        renewedNanos = now
-    }
-
-    /// A lease that cannot be given back runs out by itself.
-    func release() { try? warehouse.releaseLease(lease) }
 }

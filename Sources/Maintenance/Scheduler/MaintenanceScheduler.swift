@@ -1,16 +1,19 @@
-// What the background thread does.
+// What the background threads do, each of them, over and over:
 //
-// 1. Every `pollIntervalMs`: run the schedules of the catalog that are due. A schedule is due when its next start (the
-//    first one after the last start, or after its creation) is not in the future. So of all runs missed while no
-//    process was up, exactly one is made up for, at once; then the schedule goes on from there.
-// 2. Every `policyIntervalMs`: look at each table without a compaction schedule of its own, unless its property
-//    `firn.compaction.enabled` is false, and compact it if the policy has plans. A table whose snapshot has not changed
-//    since it had none costs one catalog row.
-// 3. Every `garbageIntervalMs`: recover dead processes and delete garbage files.
-// 4. Every `expiryIntervalMs`: expire snapshots by the properties of each table without an expiry schedule of its own.
-// 5. A table that failed is left alone for a time that doubles with each failure in a row.
+// 1. See whether the catalog has changed, which costs a look at shared memory `pollIntervalMs` apart. Only then read
+//    the schedules and where the tables are. So a commit is noticed within that time, whoever made it.
+// 2. Take the next turn from the agenda: one table, for one schedule, for the policy, or for its own properties. What
+//    is due by the clock is decided by `Timetable`, which states how missed starts are made up for.
+// 3. For a compaction, look whether the policy has plans, from metadata alone; mostly it has none, and the turn ends
+//    without a job. Looking at a table takes at most one part in `lookShare` of the time.
+// 4. Run the turn as part of the table's standing job (`StandingJobs`).
+// 5. A table that failed is left alone for a time that doubles with each failure in a row; one whose job was cancelled,
+//    for `cancelRestMs`.
+// 6. At fixed intervals: recover dead processes and delete garbage files; expire by the properties of tables; have the
+//    policy look at all tables; see to jobs that another process left; forget old jobs.
 //
-// Jobs run one after the other on the one thread: maintenance takes at most one core from ingestion.
+// Stopping ends running work at its next checkpoint. A job that others know of is left as planned, and the next process
+// takes it up; anything else is found again by 1 or 2.
 
 import Base
 import Catalog
@@ -26,34 +29,53 @@ public enum MaintenanceEvent: Sendable {
     case failed(table: String?, kind: String, FirnError)
 }
 
-/// Keeps tables compact and disks clean, on one background thread.
+/// Keeps tables compact and disks clean, on background threads.
 public final class MaintenanceScheduler: Sendable {
     public struct Options: Sendable {
-        public var pollIntervalMs: Int64 = 1000
-        public var policyIntervalMs: Int64 = 10_000
+        /// Jobs at once, and threads.
+        public var jobsMax = max(1, min(8, ProcessorTime.count / 2))
+        /// How far the threads give way to those of ingest that want the same processor.
+        public var niceness = 5
+        /// How hard ingest is pressed, 0 to 1; see `IngestYield`.
+        public var load: @Sendable () -> Double = { 0 }
+        public var processors = ProcessorTime.count
+        public var pollIntervalMs: Int64 = 250
+        /// A table is looked at this often at most.
+        public var lookIntervalMs: Int64 = 500
+        /// Every table is looked at this often at least.
+        public var relookIntervalMs: Int64 = 600_000
         public var garbageIntervalMs: Int64 = 60_000
         public var expiryIntervalMs: Int64 = 600_000
+        public var resumeIntervalMs: Int64 = 30_000
         /// After the first failure of a table; doubles up to `failureWaitMsMax`.
         public var failureWaitMsMin: Int64 = 10_000
         public var failureWaitMsMax: Int64 = 3_600_000
-        /// Finished jobs are forgotten after this long.
+        public var cancelRestMs: Int64 = 600_000
+        /// Finished jobs are forgotten after this long, and the oldest beyond this many.
         public var jobHistoryMs: Int64 = 30 * 86_400_000
+        public var jobHistoryMax = 10_000
 
         public init() {}
     }
 
     private enum Phase { case idle, running, stopping }
 
+    /// Looking at a table takes at most this part of the time: five percent.
+    static let lookShare: Int64 = 20
+    static let busyRetryMs: Int64 = 1000
+
     public let warehouse: Warehouse
     public let jobs: MaintenanceJobs
     let options: Options
+    let standing: StandingJobs
     private let onEvent: @Sendable (MaintenanceEvent) -> Void
     private let agenda = Mutex(MaintenanceAgenda())
+    private let isCollecting = Atomic(false)
     private let phase = Mutex(Phase.idle)
     private let wake = Semaphore()
     private let ended = Semaphore()
 
-    /// - Parameter onEvent: called on the scheduler's thread.
+    /// - Parameter onEvent: called on the scheduler's threads.
     public init(
         warehouse: Warehouse, options: Options = .init(),
         onEvent: @escaping @Sendable (MaintenanceEvent) -> Void = { _ in }
@@ -61,135 +83,181 @@ public final class MaintenanceScheduler: Sendable {
         self.warehouse = warehouse
         self.options = options
         self.onEvent = onEvent
-        jobs = MaintenanceJobs(warehouse: warehouse)
+        var jobs = MaintenanceJobs(warehouse: warehouse)
+        jobs.load = options.load
+        self.jobs = jobs
+        standing = StandingJobs(jobs)
     }
 
-    /// Starts the thread. Call once.
+    /// Starts the threads. Call once.
     public func start() {
         phase.withLock { phase in
             precondition(phase == .idle, "the scheduler was started before")
             phase = .running
         }
-        Thread.spawn(name: "maintenance") { [self] in
-            while !isStopping {
-                runDue()
-                _ = wake.wait(milliseconds: Int(options.pollIntervalMs))
+        for index in 0..<options.jobsMax {
+            Thread.spawn(name: "maintenance-\(index)") { [self] in
+                if options.niceness > 0 { Thread.giveWay(options.niceness) }
+                while !isStopping {
+                    runDue()
+                    _ = wake.wait(milliseconds: Int(options.pollIntervalMs))
+                }
+                ended.signal()
             }
-            ended.signal()
         }
     }
 
-    /// Stops and waits for the thread: a running compaction ends at its next batch, uncommitted outputs are deleted.
+    /// Stops and waits for the threads: a running compaction ends at its next batch, uncommitted outputs are deleted.
     public func stop() {
         let wasRunning = phase.withLock { phase in
             defer { phase = .stopping }
             return phase == .running
         }
-        wake.signal()
-        if wasRunning { ended.wait() }
+        for _ in 0..<options.jobsMax { wake.signal() }
+        if wasRunning { for _ in 0..<options.jobsMax { ended.wait() } }
+        standing.closeAll()
     }
 
     var isStopping: Bool { phase.withLock { $0 == .stopping } }
 
-    /// Does everything that is due by the environment's clock, on the caller's thread. The thread calls it; tests do.
+    /// Does everything that is due by the environment's clock, on the caller's thread. The threads call it; tests do.
     public func runDue() {
+        while !isStopping {
+            guarded(nil, "schedule") { try refresh() }
+            collectIfDue()
+            guard let task = nextTask() else { break }
+            guarded(task.table.description, task.action.rawValue) { try run(task) }
+        }
+        guarded(nil, "jobs") { try standing.tend() }
+    }
+
+    // MARK: deciding
+
+    private func refresh() throws {
+        let nowNanos = clock.monotonicNanos()
+        try agenda.withLock { agenda in
+            if agenda.refreshDue.isDue(nowNanos, every: options.pollIntervalMs) {
+                let version = try warehouse.catalogVersion()
+                if version != agenda.version { try read(&agenda, version) }
+            }
+            if agenda.resumeDue.isDue(nowNanos, every: options.resumeIntervalMs) {
+                agenda.take(left: try jobsLeft())
+            }
+            if agenda.expiryDue.isDue(nowNanos, every: options.expiryIntervalMs) { agenda.expireAll() }
+            if agenda.relookDue.isDue(nowNanos, every: options.relookIntervalMs) { agenda.lookAgain() }
+        }
+        let ended = agenda.withLock { $0.endedFires(nowMs: clock.nowMs()) }
+        guard !ended.isEmpty else { return }
+        for fire in ended {
+            do {
+                try warehouse.updateSchedule(table: fire.key.table, name: fire.key.name) { row in
+                    row.lastRunMs = fire.startMs
+                    row.nextRunMs = fire.table.next(after: fire.startMs)
+                }
+            } catch let error as FirnError where error.kind == .notFound {
+                // Removed meanwhile.
+            }
+        }
+        try agenda.withLock { try read(&$0, try warehouse.catalogVersion()) }
+    }
+
+    private func read(_ agenda: inout MaintenanceAgenda, _ version: Int64) throws {
+        agenda.update(
+            tables: try warehouse.tableLocations(), schedules: try warehouse.listSchedules(),
+            files: warehouse.environment.files, processors: options.processors
+        ) { row, error in
+            report(error, row.table, "schedule")
+        }
+        agenda.version = version
+    }
+
+    /// Jobs that no process is at. Those that cannot be taken up are closed.
+    private func jobsLeft() throws -> [JobRow] {
+        let open = try warehouse.openJobs()
+        guard !open.isEmpty else { return [] }
+        let tables = Set(try warehouse.listTables().map(\.description))
+        return try open.filter { job in
+            guard tables.contains(job.table) else {
+                var job = job
+                job.state = .failed
+                job.finishedMs = clock.nowMs()
+                job.error = "the table is gone"
+                try warehouse.updateJob(job)
+                return false
+            }
+            return try !jobs.giveUp(job, epoch: job.epoch)
+        }
+    }
+
+    private func nextTask() -> MaintenanceTask? {
         agenda.withLock { agenda in
-            let nowNanos = warehouse.environment.clock.monotonicNanos()
-            guarded(nil, "schedule") { try runSchedules(&agenda) }
-            if agenda.policyDue.isDue(nowNanos, every: options.policyIntervalMs) {
-                guarded(nil, MaintenanceJobs.compactKind) { try runPolicies(&agenda) }
-            }
-            if agenda.expiryDue.isDue(nowNanos, every: options.expiryIntervalMs) {
-                guarded(nil, MaintenanceJobs.expireKind) { try runExpiry(&agenda) }
-            }
-            if agenda.garbageDue.isDue(nowNanos, every: options.garbageIntervalMs) {
-                guarded(nil, "collect") {
-                    onEvent(.collected(try warehouse.collectGarbage()))
-                    let now = warehouse.environment.clock.nowMs()
-                    try warehouse.forgetJobs(olderThanMs: now - options.jobHistoryMs)
-                }
+            agenda.next(nowMs: clock.nowMs(), nowNanos: clock.monotonicNanos()) { kind in
+                (try? warehouse.lastJobs(kind: kind)) ?? [:]
             }
         }
     }
 
-    private func runSchedules(_ agenda: inout MaintenanceAgenda) throws {
-        let rows = try warehouse.listSchedules()
-        agenda.keepSpecs(rows.map(\.spec))
-        let now = warehouse.environment.clock.nowMs()
-        for row in rows where !row.paused && !isStopping {
-            guarded(row.table, "schedule") {
-                guard let spec = try agenda.spec(row.spec),
-                    row.nextRunMs ?? spec.next(after: row.lastRunMs ?? row.createdMs) <= now
-                else { return }
-                for table in try warehouse.listTables() where TablePattern.matches(row.table, table) {
-                    run(spec.action, on: table, reason: "schedule \(row.name)", &agenda)
-                }
-                // Stopped half-way: due again when the next process starts.
-                guard !isStopping else { return }
-                try warehouse.updateSchedule(table: row.table, name: row.name) { row in
-                    row.lastRunMs = now
-                    row.nextRunMs = spec.next(after: now)
-                }
-            }
-        }
-    }
+    // MARK: doing
 
-    private func runPolicies(_ agenda: inout MaintenanceAgenda) throws {
-        let scheduled = try tablesScheduled(for: .compact, &agenda)
-        let tables = try warehouse.listTables()
-        agenda.keep(tables)
-        for table in tables where !isStopping && !scheduled.contains(where: { TablePattern.matches($0, table) }) {
-            guard agenda.mayTry(table, warehouse.environment.clock.monotonicNanos()) else { continue }
-            guarded(table.description, MaintenanceJobs.compactKind) {
-                do {
-                    guard try agenda.hasPlans(try warehouse.loadTable(table), warehouse) else { return }
-                } catch {
-                    agenda.failed(table, warehouse.environment.clock.monotonicNanos(), options)
-                    throw error
-                }
-                run(.compact, on: table, reason: "policy", &agenda)
-            }
-        }
-    }
-
-    private func runExpiry(_ agenda: inout MaintenanceAgenda) throws {
-        let scheduled = try tablesScheduled(for: .expire, &agenda)
-        for table in try warehouse.listTables()
-        where !isStopping && !scheduled.contains(where: { TablePattern.matches($0, table) }) {
-            guarded(table.description, MaintenanceJobs.expireKind) {
-                let properties = try warehouse.loadTable(table).metadata.tableProperties
-                guard properties.allowsExpiry else { return }
-                run(.expire, on: table, reason: "properties", &agenda)
-            }
-        }
-    }
-
-    /// The tables or patterns of schedules that are not paused; a paused one does not bring the default back.
-    private func tablesScheduled(
-        for action: ScheduleSpec.Action, _ agenda: inout MaintenanceAgenda
-    ) throws -> [String] {
-        try warehouse.listSchedules().filter { (try? agenda.spec($0.spec))??.action == action }.map(\.table)
-    }
-
-    private func run(
-        _ action: ScheduleSpec.Action, on table: TableIdentifier, reason: String, _ agenda: inout MaintenanceAgenda
-    ) {
+    private func run(_ given: MaintenanceTask) throws {
+        var task = given
+        defer { agenda.withLock { $0.end(task) } }
         do {
-            switch action {
-            case .compact:
-                let report = try jobs.compact(table, reason: reason, isCancelled: { self.isStopping })
-                onEvent(.compacted(report, reason: reason))
-            case .expire:
-                onEvent(.expired(try jobs.expire(table, reason: reason), reason: reason))
-            }
-            agenda.succeeded(table)
-        } catch let error as FirnError where error.code == "maintenance_busy" || error.kind == .cancelled {
-            // Another process is at it, or this one stops.
+            guard try isWanted(&task) else { return }
+            let result = try standing.run(
+                JobWork(action: task.action), task.table, reason: task.reason, limits: task.limits,
+                resuming: task.job, isStopping: { [self] in isStopping })
+            task.watch.failures = 0
+            task.watch.retryNanos = 0
+            onEvent(result.event(reason: task.reason))
+        } catch let error as FirnError where error.code == "maintenance_busy" {
+            // Another process is at it.
+            rest(&task, ms: Self.busyRetryMs)
+        } catch let error as FirnError where error.kind == .cancelled {
+            if error.code == JobCheckpoint.cancelledCode { rest(&task, ms: options.cancelRestMs) }
         } catch {
-            agenda.failed(table, warehouse.environment.clock.monotonicNanos(), options)
-            report(error, table.description, action.rawValue)
+            let failures = min(Int64(task.watch.failures), 20)
+            task.watch.failures += 1
+            rest(&task, ms: min(options.failureWaitMsMin << failures, options.failureWaitMsMax))
+            throw error
         }
     }
+
+    private func rest(_ task: inout MaintenanceTask, ms: Int64) {
+        task.watch.retryNanos = clock.monotonicNanos() + ms * 1_000_000
+        let table = task.table
+        if task.action == .compact { agenda.withLock { $0.lookLater([table]) } }
+    }
+
+    /// Whether there is something to do, as far as metadata tells.
+    private func isWanted(_ task: inout MaintenanceTask) throws -> Bool {
+        let table = try warehouse.loadTable(task.table)
+        if case .properties = task.cause { return table.metadata.tableProperties.allowsExpiry }
+        guard task.needsLook else { return true }
+        let started = clock.monotonicNanos()
+        let isAsked = task.key != nil
+        let hasPlans = try task.watch.hasPlans(
+            table.overriding(task.limits.options), warehouse, isAsked: isAsked)
+        let now = clock.monotonicNanos()
+        task.watch.lookNanos = now + max(options.lookIntervalMs * 1_000_000, (now - started) * Self.lookShare)
+        if !hasPlans, isAsked {
+            onEvent(.compacted(CompactionReport(table: task.table), reason: task.reason))
+        }
+        return hasPlans
+    }
+
+    private func collectIfDue() {
+        let isDue = agenda.withLock { $0.garbageDue.isDue(clock.monotonicNanos(), every: options.garbageIntervalMs) }
+        guard isDue, !isCollecting.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        defer { isCollecting.store(false, ordering: .releasing) }
+        guarded(nil, "collect") {
+            onEvent(.collected(try warehouse.collectGarbage()))
+            try warehouse.forgetJobs(
+                olderThanMs: clock.nowMs() - options.jobHistoryMs, countMax: options.jobHistoryMax)
+        }
+    }
+
+    private var clock: any Clock { warehouse.environment.clock }
 
     private func guarded(_ table: String?, _ kind: String, _ body: () throws -> Void) {
         do {

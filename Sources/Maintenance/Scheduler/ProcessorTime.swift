@@ -1,0 +1,16 @@
+import Glibc
+
+/// Processor time, for budgets and figures only: no decision about data depends on it.
+enum ProcessorTime {
+    /// Nanoseconds that the calling thread has used.
+    static func threadNanos() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    static var threadId: UInt { UInt(pthread_self()) }
+
+    /// Processors this process may use.
+    public static var count: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
