@@ -55,7 +55,9 @@ public final class FirnServer: Sendable {
         admission = Admission(
             limits: Admission.Limits(
                 requestsMax: options.front.requestsInFlightMax, bytesMax: options.front.bytesInFlightMax))
-        scheduler = MaintenanceScheduler(warehouse: warehouse) { [maintenance] event in
+        var maintaining = MaintenanceScheduler.Options()
+        maintaining.load = { [ingest, admission] in IngestPressure.of(ingest, admission) }
+        scheduler = MaintenanceScheduler(warehouse: warehouse, options: maintaining) { [maintenance] event in
             maintenance.count(event)
             MaintenanceLog.write(event, to: logger)
         }
@@ -141,7 +143,10 @@ public final class FirnServer: Sendable {
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         DeadLetterRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         SchemaRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
-        MaintenanceRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
+        MaintenanceRoutes(
+            warehouse: warehouse, jobs: scheduler.jobs,
+            isStopping: { [self] in isStopping.load(ordering: .relaxed) }
+        ).add(to: router)
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         HealthRoutes(
             warehouse: warehouse, ingest: ingest, openAPI: OpenAPIDocument.bytes,

@@ -24,7 +24,8 @@ struct Firn: AsyncParsableCommand {
             DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, Snapshots.self,
             Files.self,
             TagCommand.self, BranchCommand.self, Rollback.self, CherryPick.self, Compact.self, ScheduleCommand.self,
-            Expire.self, ManifestsCommand.self, Clean.self, CollectGarbage.self, Verify.self, Doctor.self,
+            JobsCommand.self, Expire.self, ManifestsCommand.self, Clean.self, CollectGarbage.self, Verify.self,
+            Doctor.self,
             Inspect.self, Bench.self,
         ])
 }

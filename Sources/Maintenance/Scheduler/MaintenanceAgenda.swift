@@ -27,22 +27,11 @@ struct MaintenanceAgenda: Sendable {
         }
     }
 
-<<<<<<< HEAD
-    private struct Watch: Sendable {
-        var scan = LiveFileScan()
-        /// The snapshot at which the policy had no plans, and the properties it went by.
-        var quiet: (snapshotId: Int64?, options: CompactionOptions)?
-        /// By the wall clock; from then on the policy may want a quiet table though no commit came.
-        var quietUntilMs: Int64?
-        var failures = 0
-        var retryNanos: Int64 = 0
-=======
     /// A schedule under way.
     private struct Fire: Sendable {
         let startMs: Int64
         let untilMs: Int64?
         var tables: [TableIdentifier]
->>>>>>> 99d7e22 (Follow schedules with zones, windows and budgets, and gather the short runs of a table in one job)
     }
 
     /// A schedule all of whose tables are done.
@@ -224,66 +213,6 @@ struct MaintenanceAgenda: Sendable {
         nowNanos >= watches[table]?.retryNanos ?? nowNanos
     }
 
-<<<<<<< HEAD
-    /// Whether the default policy wants the table compacted. Tables that cannot be rewritten count as quiet.
-    mutating func hasPlans(_ table: Table, _ warehouse: Warehouse) throws -> Bool {
-        let options = CompactionOptions(table.metadata.tableProperties)
-        var watch = watches[table.identifier] ?? Watch()
-        defer { watches[table.identifier] = watch }
-        let snapshotId = table.metadata.currentSnapshotId
-        let nowMs = warehouse.environment.clock.nowMs()
-        if let quiet = watch.quiet, quiet == (snapshotId, options), nowMs < watch.quietUntilMs ?? Int64.max {
-            return false
-        }
-        guard options.isEnabled, snapshotId != nil else { return false }
-        let live = try watch.scan.read(table, store: warehouse.store)
-        let isRewritable = (try? live.requireRewritable(table)) != nil
-        let hasPlans = try isRewritable && !CompactionPolicy.plans(live.state, options: options, nowMs: nowMs).isEmpty
-        watch.quiet = hasPlans ? nil : (snapshotId, options)
-        watch.quietUntilMs = CompactionPolicy.nextLookMs(live.state, options: options, nowMs: nowMs)
-        return hasPlans
-    }
-
-    mutating func succeeded(_ table: TableIdentifier) {
-        watches[table]?.failures = 0
-        watches[table]?.retryNanos = 0
-    }
-
-    mutating func failed(_ table: TableIdentifier, _ nowNanos: Int64, _ options: MaintenanceScheduler.Options) {
-        var watch = watches[table] ?? Watch()
-        let wait = min(options.failureWaitMsMin << min(Int64(watch.failures), 20), options.failureWaitMsMax)
-        watch.failures += 1
-        watch.retryNanos = nowNanos + wait * 1_000_000
-        watches[table] = watch
-    }
-}
-
-/// The tables a schedule is for: an identifier, or a pattern in which `*` stands for any text (`events.*`, `*`).
-enum TablePattern {
-    static func matches(_ pattern: String, _ table: TableIdentifier) -> Bool {
-        matches(Array(pattern.utf8)[...], Array(table.description.utf8)[...])
-    }
-
-    /// Greedy with one point to go back to, so that the time is bounded by the product of the lengths.
-    private static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-        var (p, t) = (pattern.startIndex, text.startIndex)
-        var star: (pattern: Int, text: Int)?
-        while t < text.endIndex {
-            if p < pattern.endIndex, pattern[p] == UInt8(ascii: "*") {
-                star = (p + 1, t)
-                p += 1
-            } else if p < pattern.endIndex, pattern[p] == text[t] {
-                p += 1
-                t += 1
-            } else if let back = star {
-                star = (back.pattern, back.text + 1)
-                (p, t) = (back.pattern, back.text + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
-=======
     private mutating func begin(
         _ table: TableIdentifier, _ action: ScheduleSpec.Action, _ cause: MaintenanceTask.Cause, _ limits: RunLimits
     ) -> MaintenanceTask {
@@ -292,6 +221,5 @@ enum TablePattern {
             watch: watches.removeValue(forKey: table) ?? TableWatch())
         running[table] = .some(task.key)
         return task
->>>>>>> 99d7e22 (Follow schedules with zones, windows and budgets, and gather the short runs of a table in one job)
     }
 }
