@@ -16,6 +16,11 @@ public struct WarehouseSource: SnapshotSource {
         return try references.map { reference in
             let metadata = try loaded[reference.tableName] ?? load(reference)
             loaded[reference.tableName] = metadata
+            let catalog = CatalogTables(
+                warehouse: warehouse,
+                table: try TableIdentifier(namespace: reference.namespace, name: reference.name))
+            if reference.metadata == .jobs { return try catalog.jobs() }
+            if reference.metadata == .schedules { return try catalog.schedules() }
             let (snapshot, schema) = try metadata.state(reference.version, table: reference.tableName)
             if let table = reference.metadata {
                 return try MetadataTables(metadata: metadata, snapshot: snapshot, store: store).relation(table)

@@ -38,6 +38,8 @@ public struct ChangeRange: Hashable, Sendable {
 /// Tables that describe a table: `"ns.table$snapshots"`.
 public enum MetadataTable: String, Hashable, Sendable, CaseIterable {
     case snapshots, history, refs, manifests, files, partitions
+    /// Told by the catalog.
+    case jobs, schedules
 }
 
 /// A table as a statement names it.
