@@ -58,8 +58,11 @@ import Testing
     }
 
     @Test func nextRunsFollowEachOther() throws {
-        #expect(try ScheduleSpec(parsing: "5m").nextRuns(count: 3, after: 1000) == [301_000, 601_000, 901_000])
-        #expect(try ScheduleSpec(parsing: "@hourly").nextRuns(count: 2, after: 1000) == [3_600_000, 7_200_000])
-        #expect(try ScheduleSpec(parsing: "@hourly").nextRuns(count: 0, after: 0).isEmpty)
+        func runs(_ text: String, _ count: Int, after ms: Int64) throws -> [Int64] {
+            try Timetable(ScheduleSpec(parsing: text), files: PosixFileSystem()).nextRuns(after: ms, count: count)
+        }
+        #expect(try runs("5m", 3, after: 1000) == [301_000, 601_000, 901_000])
+        #expect(try runs("@hourly", 2, after: 1000) == [3_600_000, 7_200_000])
+        #expect(try runs("@hourly", 0, after: 0).isEmpty)
     }
 }

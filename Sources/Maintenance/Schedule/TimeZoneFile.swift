@@ -125,7 +125,7 @@ public enum TimeZoneFile {
                     throw bad("its transitions are out of order")
                 }
                 // Far beyond any schedule; keeps sums of times from overflowing.
-                guard abs(time) < 1 << 56 else {
+                guard (-(1 << 56)..<1 << 56).contains(time) else {
                     before = offsets[type]
                     continue
                 }
