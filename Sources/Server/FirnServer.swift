@@ -171,6 +171,12 @@ private enum MaintenanceLog {
             logger.info(
                 "expired",
                 metadata: ["table": "\(report.table)", "reason": "\(reason)", "report": "\(report.json.text)"])
+        case .ran(let kind, let table, let report, let reason):
+            logger.info(
+                "maintained",
+                metadata: [
+                    "kind": "\(kind)", "table": "\(table)", "reason": "\(reason)", "report": "\(report.text)",
+                ])
         case .collected(let report):
             guard report.deleted > 0 || report.failed > 0 else { return }
             logger.info("collected garbage", metadata: ["deleted": "\(report.deleted)", "failed": "\(report.failed)"])

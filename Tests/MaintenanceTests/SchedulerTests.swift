@@ -89,6 +89,7 @@ import Testing
                 case .compacted(let report, let reason):
                     "compacted \(report.table) \(report.filesBefore)->\(report.filesAfter) \(reason)"
                 case .expired(let report, let reason): "expired \(report.table) \(report.snapshotsExpired) \(reason)"
+                case .ran(let kind, let table, _, let reason): "\(kind) \(table) \(reason)"
                 case .collected: nil
                 case .failed(let table, let kind, let error): "failed \(table ?? "-") \(kind) \(error.code)"
                 }

@@ -19,6 +19,10 @@ public struct ScheduleSpec: Hashable, Sendable {
         case compact
         /// Expire snapshots by the table's properties.
         case expire
+        /// Rewrite manifests that make planning slow.
+        case manifests
+        /// Remove dangling deletes and old metadata files, collect garbage, and look for orphans.
+        case clean
     }
 
     /// The shortest interval: shorter ones would spend more on looking than on compacting.

@@ -103,6 +103,8 @@ public struct ScheduleView: Sendable {
                 return "left alone: \(error.message)"
             }
         case .expire: return "expires snapshots by the table's properties"
+        case .manifests: return "rewrites manifests that make planning slow"
+        case .clean: return "removes dangling deletes, old metadata files and garbage, and looks for orphans"
         }
     }
 

@@ -10,14 +10,27 @@ struct JobWork {
     /// Of an expiry.
     var request = TableCommitter.ExpiryRequest()
     var onProgress: (CompactionProgress) -> Void = { _ in }
+    /// Of everything else.
+    var onStep: (CleanUpProgress) -> Void = { _ in }
 
     /// Does it. The one place that knows how each kind of maintenance is run.
     func run(
         _ warehouse: Warehouse, _ table: TableIdentifier, _ limits: RunLimits, _ checkpoint: JobCheckpoint
     ) throws -> JobResult {
+        let hooks = CleanUpHooks(checkpoint: checkpoint.pass, onProgress: onStep)
         switch action {
-        case .compact: .compacted(try compact(warehouse, table, limits, checkpoint))
-        case .expire: .expired(try SnapshotExpiry.run(warehouse, table: table, request: request))
+        case .compact: return .compacted(try compact(warehouse, table, limits, checkpoint))
+        case .expire:
+            return .expired(try SnapshotExpiry.run(warehouse, table: table, request: request, hooks: hooks))
+        case .manifests:
+            let report = try ManifestRewrite.run(warehouse, table: table, hooks: hooks)
+            return .other(action, table, report.json, hasChanged: report.commits > 0)
+        case .clean:
+            let report = try TableCleanUp.run(warehouse, table: table, hooks: hooks)
+            let deleted = report.garbageDeleted + report.metadata.deleted
+            return .other(
+                action, table, report.json,
+                hasChanged: report.deletes.commits + report.manifests.commits + deleted > 0)
         }
     }
 
@@ -37,11 +50,13 @@ struct JobWork {
 enum JobResult {
     case compacted(CompactionReport)
     case expired(SnapshotExpiry.Report)
+    case other(ScheduleSpec.Action, TableIdentifier, JSONValue, hasChanged: Bool)
 
     var json: JSONValue {
         switch self {
         case .compacted(let report): report.json
         case .expired(let report): report.json
+        case .other(_, _, let json, _): json
         }
     }
 
@@ -50,6 +65,7 @@ enum JobResult {
         switch self {
         case .compacted(let report): report.groups > 0
         case .expired(let report): report.snapshotsExpired > 0
+        case .other(_, _, _, let hasChanged): hasChanged
         }
     }
 
@@ -57,6 +73,8 @@ enum JobResult {
         switch self {
         case .compacted(let report): .compacted(report, reason: reason)
         case .expired(let report): .expired(report, reason: reason)
+        case .other(let action, let table, let json, _):
+            .ran(kind: action.rawValue, table: table, report: json, reason: reason)
         }
     }
 }

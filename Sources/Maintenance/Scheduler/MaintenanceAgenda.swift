@@ -77,10 +77,10 @@ struct MaintenanceAgenda: Sendable {
     /// All tables, when it is time to expire by properties.
     mutating func expireAll() { expiring = locations.keys.sorted() }
 
-    /// Has the policy look at every table again, for what only time changes.
-    mutating func lookAgain() {
-        lookLater(locations.keys.sorted())
-        for table in watches.keys { watches[table]?.quiet = nil }
+    /// Has the policy look again at tables for which time alone may have changed its answer.
+    mutating func lookAgain(nowMs: Int64) {
+        let due = watches.filter { $0.value.quietUntilMs.map { $0 <= nowMs } ?? false }
+        lookLater(due.keys.sorted())
     }
 
     // MARK: what to do

@@ -46,9 +46,9 @@ public struct MaintenanceJobs: Sendable {
     /// Expires snapshots of a table now and collects garbage. Throws as `compact` and `SnapshotExpiry.run` do.
     public func expire(
         _ table: TableIdentifier, request expiry: TableCommitter.ExpiryRequest = .init(),
-        reason: String = "requested", waitMs: Int64 = 0
+        reason: String = "requested", waitMs: Int64 = 0, onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
     ) throws -> SnapshotExpiry.Report {
-        let work = JobWork(action: .expire, request: expiry)
+        let work = JobWork(action: .expire, request: expiry, onStep: onProgress)
         let result = try request(work, table, reason, waitMs, RunLimits(), { false })
         guard case .expired(let report) = result else { preconditionFailure("an expiry reports one") }
         return report

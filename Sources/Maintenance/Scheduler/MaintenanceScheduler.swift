@@ -10,7 +10,7 @@
 // 5. A table that failed is left alone for a time that doubles with each failure in a row; one whose job was cancelled,
 //    for `cancelRestMs`.
 // 6. At fixed intervals: recover dead processes and delete garbage files; expire by the properties of tables; have the
-//    policy look at all tables; see to jobs that another process left; forget old jobs.
+//    policy look where time alone may change its answer; see to jobs that another process left; forget old jobs.
 //
 // Stopping ends running work at its next checkpoint. A job that others know of is left as planned, and the next process
 // takes it up; anything else is found again by 1 or 2.
@@ -24,6 +24,8 @@ import Synchronization
 public enum MaintenanceEvent: Sendable {
     case compacted(CompactionReport, reason: String)
     case expired(SnapshotExpiry.Report, reason: String)
+    /// Any other kind of maintenance, with its report.
+    case ran(kind: String, table: TableIdentifier, report: JSONValue, reason: String)
     case collected(CollectionReport)
     /// `table` is nil when the failure is not about one.
     case failed(table: String?, kind: String, FirnError)
@@ -42,8 +44,8 @@ public final class MaintenanceScheduler: Sendable {
         public var pollIntervalMs: Int64 = 250
         /// A table is looked at this often at most.
         public var lookIntervalMs: Int64 = 500
-        /// Every table is looked at this often at least.
-        public var relookIntervalMs: Int64 = 600_000
+        /// Tables for which time alone matters are found this often.
+        public var relookIntervalMs: Int64 = 1000
         public var garbageIntervalMs: Int64 = 60_000
         public var expiryIntervalMs: Int64 = 600_000
         public var resumeIntervalMs: Int64 = 30_000
@@ -144,7 +146,9 @@ public final class MaintenanceScheduler: Sendable {
                 agenda.take(left: try jobsLeft())
             }
             if agenda.expiryDue.isDue(nowNanos, every: options.expiryIntervalMs) { agenda.expireAll() }
-            if agenda.relookDue.isDue(nowNanos, every: options.relookIntervalMs) { agenda.lookAgain() }
+            if agenda.relookDue.isDue(nowNanos, every: options.relookIntervalMs) {
+                agenda.lookAgain(nowMs: clock.nowMs())
+            }
         }
         let ended = agenda.withLock { $0.endedFires(nowMs: clock.nowMs()) }
         guard !ended.isEmpty else { return }

@@ -53,6 +53,8 @@ struct TableWatch: Sendable {
     var scan = LiveFileScan()
     /// The snapshot at which the policy had no plans, and what it went by.
     var quiet: (snapshotId: Int64?, options: CompactionOptions)?
+    /// By the wall clock; from then on the policy may want a quiet table though no commit came.
+    var quietUntilMs: Int64?
     var failures = 0
     /// Not before then, after a failure.
     var retryNanos: Int64 = 0
@@ -65,12 +67,14 @@ struct TableWatch: Sendable {
     mutating func hasPlans(_ table: Table, _ warehouse: Warehouse, isAsked: Bool) throws -> Bool {
         let options = CompactionOptions(table.metadata.tableProperties)
         let snapshotId = table.metadata.currentSnapshotId
-        if let quiet, quiet == (snapshotId, options) { return false }
+        let nowMs = warehouse.environment.clock.nowMs()
+        if let quiet, quiet == (snapshotId, options), nowMs < quietUntilMs ?? .max { return false }
         guard options.isEnabled || isAsked, snapshotId != nil else { return false }
         let live = try scan.read(table, store: warehouse.store)
         let isRewritable = (try? live.requireRewritable(table)) != nil
-        let hasPlans = isRewritable && !CompactionPolicy.plans(live.candidates, options: options).isEmpty
+        let hasPlans = try isRewritable && !CompactionPolicy.plans(live.state, options: options, nowMs: nowMs).isEmpty
         quiet = hasPlans ? nil : (snapshotId, options)
+        quietUntilMs = CompactionPolicy.nextLookMs(live.state, options: options, nowMs: nowMs)
         return hasPlans
     }
 }

@@ -24,7 +24,7 @@ final class MaintenanceCounters: Sendable {
                 totals.filesMerged += report.filesBefore
                 totals.bytesMerged += report.bytesBefore
             // Counted with the commits that do it, most of which are not made for expiry.
-            case .expired: break
+            case .expired, .ran: break
             case .collected(let report): totals.filesCollected += report.deleted
             case .failed: totals.failures += 1
             }

@@ -20,7 +20,7 @@ struct JobsCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
         @Argument(help: "namespace.table") var table: String?
         @Option(help: "Only jobs in this state: planned, running, done, failed, cancelled.") var state: String?
-        @Option(help: "Only jobs of this kind: compact, expire.") var kind: String?
+        @Option(help: "Only jobs of this kind: compact, expire, manifests, clean.") var kind: String?
         @Option(help: "So many at most.") var limit = 50
 
         func validate() throws {

@@ -53,7 +53,7 @@ struct ScheduleCommand: ParsableCommand {
         @Argument(help: "namespace.table, or a pattern: 'events.*', '*'") var table: String
         @Argument(help: "A name for the schedule.") var name: String
         @OptionGroup var spec: SpecOptions
-        @Option(help: "compact or expire.") var action = "compact"
+        @Option(help: "compact, expire, manifests or clean.") var action = "compact"
         @Option(help: "Tables at once.") var concurrency: Int?
         @Option(help: "Bytes of input read an hour: 20GiB.") var bytesPerHour: String?
         @Option(help: "Share of all processors that its runs may use: 50%.") var cpuShare: String?
@@ -64,7 +64,7 @@ struct ScheduleCommand: ParsableCommand {
         func validate() throws {
             guard ScheduleSpec.Action(rawValue: action) != nil else {
                 throw ValidationError(
-                    "--action must be " + ScheduleSpec.Action.allCases.map(\.rawValue).joined(separator: " or "))
+                    "--action must be " + ScheduleSpec.Action.allCases.map(\.rawValue).joined(separator: ", "))
             }
         }
 
