@@ -43,7 +43,7 @@ public struct ScheduleSpec: Hashable, Sendable {
     public var bytesPerHour: Int64?
     /// The share of the machine's processors that its runs may use, together, in percent.
     public var cpuPercent: Int?
-    /// Table properties that count instead of the table's own while this schedule runs: `firn.compaction.…`, `write.…`.
+    /// Table properties that count instead of the table's own in its runs: `firn.compaction.…`, `write.…`.
     public var options: [String: String] = [:]
 
     public init(timing: Timing, action: Action = .compact) {

@@ -54,9 +54,10 @@ final class StandingJobs: Sendable {
         isStopping: @escaping @Sendable () -> Bool
     ) throws -> JobResult {
         var session = try take(table, isStopping)
+        var isLost = false
         defer {
             session.usedNanos = clock.monotonicNanos()
-            let used = session
+            let used = isLost ? nil : session
             state.withLock { $0.sessions[table] = used }
         }
         let lease = session.keeper.lease
@@ -79,6 +80,7 @@ final class StandingJobs: Sendable {
             return result
         } catch {
             session.records[key] = nil
+            isLost = (error as? FirnError)?.kind == .fenced
             // Stopped before anybody heard of it: the policy or the schedule finds it again. The first error is the
             // one to tell.
             let isStopped = (error as? FirnError)?.code == JobCheckpoint.stoppedCode
