@@ -7,6 +7,10 @@ import Testing
 @testable import Maintenance
 
 @Suite struct JobLifeTests {
+    private final class Flag: Sendable {
+        let isSet = Atomic(false)
+    }
+
     private func fixture(partitioned: Bool = false, commits: Int = 6) throws -> WarehouseFixture {
         let fixture = try WarehouseFixture()
         try fixture.createTable(partitioned: partitioned)
@@ -64,12 +68,12 @@ import Testing
 
     @Test func whatAStoppingProcessLeavesIsTakenUp() throws {
         let fixture = try fixture()
-        let isStopping = Atomic(false)
+        let stop = Flag()
         let jobs = MaintenanceJobs(warehouse: fixture.warehouse)
         let error = #expect(throws: FirnError.self) {
             try jobs.compact(
-                fixture.table, reason: "first", onProgress: { _ in isStopping.store(true, ordering: .relaxed) },
-                isStopping: { isStopping.load(ordering: .relaxed) })
+                fixture.table, reason: "first", onProgress: { _ in stop.isSet.store(true, ordering: .relaxed) },
+                isStopping: { stop.isSet.load(ordering: .relaxed) })
         }
         #expect(error?.code == "maintenance_stopped")
         let left = try #require(try fixture.warehouse.listJobs().first)
