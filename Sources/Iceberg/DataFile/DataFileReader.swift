@@ -125,12 +125,17 @@ public final class DataFileReader {
     /// - Parameter checkpoint: called once a row group.
     public func rowHash(columns: Int? = nil, checkpoint: () throws -> Void = {}) throws -> RowHash {
         let count = columns ?? layout.schema.fields.count
-        let isPlain = deletes == nil && (0..<count).allSatisfy(layout.isStored)
+        let fields = layout.schema.fields.prefix(count)
+        let rest = fields.indices.filter { !layout.isStored($0) }.map { fields[$0] }
         var hash = RowHash()
         for group in 0..<rowGroupCount {
-            if isPlain {
-                let schema = Schema(fields: Array(layout.schema.fields.prefix(count)))
-                hash = hash + (try reader.rowHash(group, projection: schema))
+            if deletes == nil, filter == .alwaysTrue, reader.sumsRows(of: group) {
+                let sums = RowSums(rowCount: rowCount(rowGroup: group))
+                for index in fields.indices where layout.isStored(index) {
+                    try reader.add(fields[index], group, to: sums)
+                }
+                if !rest.isEmpty { try add(rest, group, to: sums) }
+                hash.add(sums, count: sums.rowCount)
             } else {
                 let batches = try batches(group)
                 while let batch = try batches.next() { hash.add(batch, rows: 0..<batch.rowCount, columns: count) }
@@ -138,6 +143,18 @@ public final class DataFileReader {
             try checkpoint()
         }
         return hash
+    }
+
+    /// Adds columns that are not the file's.
+    private func add(_ fields: [Field], _ rowGroup: Int, to sums: RowSums) throws {
+        let batches = try reopened(Schema(fields: fields)).batches(rowGroup)
+        var row = 0
+        while let batch = try batches.next() {
+            for (field, column) in zip(fields, batch.columns) {
+                sums.add(column, field.id, field.type, rows: 0..<batch.rowCount, at: row)
+            }
+            row += batch.rowCount
+        }
     }
 
     /// Decodes one row group.

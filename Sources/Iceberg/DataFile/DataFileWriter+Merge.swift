@@ -50,7 +50,7 @@ extension DataFileWriter {
                 while let batch = try batches.next() {
                     hash.add(
                         batch, rows: 0..<batch.rowCount, columns: proof.coversMetadataColumns ? nil : hashedColumns)
-                    try check(batch, partition)
+                    try check(batch, partition, source)
                     try write(batch, 0..<batch.rowCount, partition: partition)
                     try checkpoint(batch.rowCount)
                 }
@@ -118,10 +118,10 @@ extension DataFileWriter {
         }
         guard !fields.isEmpty else { return }
         let batches = try source.reopened(Schema(fields: fields)).batches(group)
-        while let batch = try batches.next() { try check(batch, partition) }
+        while let batch = try batches.next() { try check(batch, partition, source) }
     }
 
-    private func check(_ batch: RecordBatch, _ partition: [Value]) throws(FirnError) {
+    private func check(_ batch: RecordBatch, _ partition: [Value], _ source: DataFileReader) throws(FirnError) {
         guard !spec.fields.isEmpty, batch.rowCount > 0 else { return }
         let grouping = PartitionGrouping(batch, spec: spec, partitionFields: partitionFields, defaults: defaults)
         let wanted = partition.map(SingleValue.encode)
@@ -130,7 +130,8 @@ extension DataFileWriter {
             guard found == wanted else {
                 throw FirnError(
                     .corrupted, "misplaced_rows",
-                    "files of a partition hold rows of another; they were left as they are")
+                    "files of a partition hold rows of another; they were left as they are",
+                    context: ["file": source.reader.source])
             }
         }
     }

@@ -54,6 +54,10 @@ extension FindingCode {
             severity: .error, isRepairable: false,
             readers: "filters on the partition column skip the file or return wrong rows",
             next: "rewrite the rows into their partition"),
+        .rowHashWrong: Facts(
+            severity: .error, isRepairable: false,
+            readers: "every reader returns rows that are not those Firn wrote; compaction refuses the file",
+            next: "restore the file from a copy"),
         .fieldIdsMissing: Facts(
             severity: .error, isRepairable: true,
             readers: "PyIceberg and Polars fail, DuckDB returns NULL in every column",

@@ -68,6 +68,7 @@ public enum FindingCode: String, Sendable, CaseIterable {
     case boundNarrow = "bound_narrow"
     case pageIndexUnreadable = "page_index_unreadable"
     case partitionValueWrong = "partition_value_wrong"
+    case rowHashWrong = "row_hash_wrong"
     case fieldIdsMissing = "field_ids_missing"
     // Deletes
     case deleteFileMissing = "delete_file_missing"

@@ -48,7 +48,16 @@ struct RowChecks {
                     .partitionValueWrong, file.path, found: "\(misplaced.count) rows, the first \(misplaced.first)",
                     expected: "partition \(file.partition.map(\.shown).joined(separator: ", "))"))
         }
-        return findings + ranges.flatMap { compare($0.id, $0.range) }
+        return try findings + ranges.flatMap { compare($0.id, $0.range) } + checkHash(reader)
+    }
+
+    /// The rows of a file that Firn wrote are those that it wrote.
+    private func checkHash(_ reader: ParquetFileReader) throws -> [Finding] {
+        guard let (stored, schema) = StoredRowHash.read(reader.footer) else { return [] }
+        var hash = RowHash()
+        for group in 0..<reader.rowGroupCount { hash = hash + (try reader.rowHash(group, projection: schema)) }
+        guard hash != stored else { return [] }
+        return [Finding(.rowHashWrong, file.path, found: "rows with the hash \(hash)", expected: "\(stored)")]
     }
 
     /// Columns of the current schema that the file has something of.

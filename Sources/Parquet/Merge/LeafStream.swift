@@ -87,7 +87,8 @@ extension ChunkReader {
         indices?.removeAll()
         let rows = try decode(page, startsRow: passed == 0)
         passed += count
-        let isIndexed = page.header.isIndexed && values.count == 0
+        // A page of nulls needs no dictionary, and its chunk may have none.
+        let isIndexed = page.header.isIndexed && indices?.isEmpty == false
         return LeafPage(
             header: page.header, entries: count, rows: rows, definition: definition, repetition: repetition,
             indices: isIndexed ? indices : nil, values: values)

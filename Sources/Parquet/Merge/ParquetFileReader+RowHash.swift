@@ -10,20 +10,24 @@ extension ParquetFileReader {
     public func rowHash(_ index: Int, projection: Schema) throws -> RowHash {
         var hash = RowHash()
         let count = footer.rowGroups[index].rowCount
-        try checkRows(footer.rowGroups[index])
-        guard count <= Self.rowsMax else {
+        guard sumsRows(of: index) else {
             let rows = try rows(index, projection: projection)
             while let batch = try rows.next() { hash.add(batch) }
             return hash
         }
+        try checkRows(footer.rowGroups[index])
         let sums = RowSums(rowCount: count)
         for field in projection.fields { try add(field, index, to: sums) }
         hash.add(sums, count: count)
         return hash
     }
 
-    /// Adds what a field states about the rows of a row group.
-    private func add(_ field: Field, _ index: Int, to sums: RowSums) throws {
+    /// Whether the rows of a row group can be summed at once.
+    public func sumsRows(of index: Int) -> Bool { footer.rowGroups[index].rowCount <= Self.rowsMax }
+
+    /// Adds what a field states about the rows of a row group. Precondition: `sumsRows`.
+    public func add(_ field: Field, _ index: Int, to sums: RowSums) throws {
+        try checkRows(footer.rowGroups[index])
         let group = footer.rowGroups[index]
         guard let statements = try statements(field) else {
             let rows = try rows(index, projection: Schema(fields: [field]))
