@@ -71,7 +71,8 @@ enum BoundsKernels {
     }
 }
 
-/// Follows the least and greatest of many byte strings by their first 8 bytes, touching the rest only on a tie.
+/// Follows the least and greatest of many byte strings by 8 bytes of each, touching the rest only on a tie: by those
+/// behind what the least and the greatest so far have in common, as all between them do.
 ///
 /// Holds pointers, so it lives no longer than one pass over a buffer.
 struct ByteBoundsScan {
@@ -79,23 +80,50 @@ struct ByteBoundsScan {
     private var lowPrefix: UInt64 = 0
     private var high: (UnsafePointer<UInt8>, Int)?
     private var highPrefix: UInt64 = 0
+    /// Whole words that both begin with.
+    private var common = 0
 
-    /// Precondition: 8 bytes may be read at `value`.
+    /// Precondition: 8 bytes may be read at `value`, and behind its last whole word.
     @inline(__always)
     mutating func visit(_ value: UnsafePointer<UInt8>, _ count: Int) {
-        let prefix = ByteOrder.prefix(value, count)
         guard let (lowStart, lowCount) = low, let (highStart, highCount) = high else {
-            (low, lowPrefix, high, highPrefix) = ((value, count), prefix, (value, count), prefix)
+            (low, high) = ((value, count), (value, count))
+            lowPrefix = ByteOrder.prefix(value, count)
+            highPrefix = lowPrefix
             return
         }
-        if prefix < lowPrefix || prefix == lowPrefix && ByteOrder.less(value, count, lowStart, lowCount) {
-            low = (value, count)
-            lowPrefix = prefix
+        guard common <= count, startsAlike(value, lowStart) else { return settle(value, count) }
+        let prefix = ByteOrder.prefix(value + common, count &- common)
+        if prefix > lowPrefix, prefix < highPrefix { return }
+        if prefix < lowPrefix || prefix > highPrefix { return settle(value, count) }
+        if prefix == lowPrefix, ByteOrder.less(value, count, lowStart, lowCount) { return settle(value, count) }
+        if prefix == highPrefix, ByteOrder.less(highStart, highCount, value, count) { settle(value, count) }
+    }
+
+    @inline(__always)
+    private func startsAlike(_ value: UnsafePointer<UInt8>, _ known: UnsafePointer<UInt8>) -> Bool {
+        let (a, b) = (UnsafeRawPointer(value), UnsafeRawPointer(known))
+        var at = 0
+        while at < common {
+            let word = a.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            if word != b.loadUnaligned(fromByteOffset: at, as: UInt64.self) { return false }
+            at &+= 8
         }
-        if prefix > highPrefix || prefix == highPrefix && ByteOrder.less(highStart, highCount, value, count) {
-            high = (value, count)
-            highPrefix = prefix
-        }
+        return true
+    }
+
+    /// Compares with both in full, and finds anew what they have in common.
+    @inline(never)
+    private mutating func settle(_ value: UnsafePointer<UInt8>, _ count: Int) {
+        guard var least = low, var greatest = high else { return }
+        if ByteOrder.less(value, count, least.0, least.1) { least = (value, count) }
+        if ByteOrder.less(greatest.0, greatest.1, value, count) { greatest = (value, count) }
+        (low, high) = (least, greatest)
+        let words = min(least.1, greatest.1) / 8
+        common = 0
+        while common < words * 8, memcmp(least.0 + common, greatest.0 + common, 8) == 0 { common += 8 }
+        lowPrefix = ByteOrder.prefix(least.0 + common, least.1 - common)
+        highPrefix = ByteOrder.prefix(greatest.0 + common, greatest.1 - common)
     }
 
     /// Widens `bounds` by all that was visited.

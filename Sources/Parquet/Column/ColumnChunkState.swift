@@ -32,7 +32,7 @@ final class ChunkState {
     /// Data pages by encoding, in order of first appearance.
     private(set) var encodings: [(encoding: ParquetEncoding, pages: Int)] = []
 
-    private var effort = CompressionEffort()
+    var effort = CompressionEffort()
     let compressor: PageCompressor
     private let writesChecksums: Bool
     /// Room kept before a body for its header, whose length is known only after compression: that of the last one,

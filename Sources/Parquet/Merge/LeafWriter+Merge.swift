@@ -16,6 +16,7 @@ extension LeafWriter {
     ///
     /// - Parameter chunks: how many chunks like this one the open chunk is expected to get.
     func merge(_ stream: inout LeafStream, hasher: inout LeafHasher?, chunks: Int) throws {
+        chunk.effort.acceptsGrowth = true
         var map: Buffer<UInt32>?
         var isOpened = false
         var next = try stream.next()
