@@ -2,6 +2,7 @@ import Base
 import Catalog
 import Columnar
 import Iceberg
+import Parquet
 import Testing
 
 @testable import Maintenance
@@ -98,6 +99,45 @@ import Testing
         #expect(try fixture.metadata() == before)
         #expect(try fixture.warehouse.store.list(before.location) == files)
         #expect(try fixture.pendingFiles.isEmpty)
+    }
+
+    /// Each damage to a page on its way into the output must stop the run too, and leave no trace.
+    @Test(arguments: MergeFault.Kind.allCases, 0..<4)
+    func wrongPagesAreRefused(_ kind: MergeFault.Kind, _ column: Int) throws {
+        let fixture = try WarehouseFixture(onDisk: true)
+        try fixture.createTable()
+        for step in 0..<5 { try fixture.append(step * 300..<step * 300 + 300) }
+        let before = try fixture.metadata()
+        let files = try fixture.warehouse.store.list(before.location)
+        var run = run(fixture)
+        run.fault = MergeFault(kind, column: column)
+        // No page of this table is large enough to be copied, and ids have no dictionary that could be mistaken.
+        guard kind != .repeatCopy, kind != .wrongDictionary || column != 0 else { return }
+        let error = #expect(throws: FirnError.self) { try run.run() }
+        #expect(["compaction_proof_failed", "merge_incomplete"].contains(error?.code))
+        #expect(try fixture.metadata() == before)
+        #expect(try fixture.warehouse.store.list(before.location) == files)
+        #expect(try fixture.pendingFiles.isEmpty)
+    }
+
+    /// The footers of inputs and outputs tell the hash of their rows, and the outputs' is the sum of the inputs'.
+    @Test func filesCarryTheHashOfTheirRows() throws {
+        let fixture = try WarehouseFixture()
+        try fixture.createTable()
+        for step in 0..<5 { try fixture.append(step * 100..<step * 100 + 100) }
+        func hashes() throws -> [RowHash] {
+            try fixture.liveFiles().map { file in
+                let reader = try ParquetFileReader(fileBytes: Int(file.fileBytes), source: file.path) {
+                    try fixture.warehouse.store.read(file.path, range: $0)
+                }
+                return try #require(StoredRowHash.read(reader.footer)).hash
+            }
+        }
+        let rows = WarehouseFixture.batch((0..<500).map(WarehouseFixture.row), schema: WarehouseFixture.schema)
+        let before = try hashes()
+        #expect(before.count == 5 && before.reduce(RowHash(), +) == RowHash(rows))
+        _ = try run(fixture).run()
+        #expect(try hashes() == [RowHash(rows)])
     }
 
     @Test func wrongRecordCountsAreRefused() throws {
