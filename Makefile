@@ -22,7 +22,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes bench-metadata
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes bench-metadata bench-compact bench-sustained
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,13 @@ bench-ingest: build venv ## NDJSON over HTTP to committed files beside DuckDB's 
 bench-commit: build venv ## Milliseconds to commit 10,000 rows beside DuckLake and PyIceberg (data: FIRN_BENCH)
 	$(PYTHON) -m pip install --quiet duckdb-extension-ducklake==1.5.5
 	$(PYTHON) Bench/commit_peers.py
+
+bench-compact: build venv ## Compaction of 200 small files beside Polars, DuckDB, DuckLake and Delta (data: FIRN_BENCH)
+	$(PYTHON) -m pip install --quiet deltalake duckdb-extension-ducklake==1.5.5
+	$(PYTHON) Bench/compact_peers.py
+
+bench-sustained: build ## Ten minutes of ingest into 50 partitions without and with compaction, every snapshot counted
+	$(FIRN) bench sustained
 
 bench-latency: build ## Acknowledgement times at half load (data: FIRN_BENCH)
 	python3 Bench/half_load.py
