@@ -42,10 +42,10 @@ public struct CommitFacts: Hashable, Sendable {
         }
     }
 
-    /// For tests and simulations: commits numbered from 1 on.
-    init(flushBytes: Int64?, timesMs: [Int64] = []) {
+    /// For tests and simulations: commits numbered one after the other.
+    init(flushBytes: Int64?, firstSequence: Int64 = 1, timesMs: [Int64] = []) {
         self.flushBytes = flushBytes
-        sequences = timesMs.indices.map { Int64($0) + 1 }
+        sequences = timesMs.indices.map { firstSequence + Int64($0) }
         times = timesMs
     }
 

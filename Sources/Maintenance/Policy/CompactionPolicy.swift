@@ -45,11 +45,17 @@ public enum CompactionPolicy {
     /// Plans for a table in this state, most pressing partitions first, each file in at most one; then those of files
     /// with many deleted rows.
     ///
-    /// Throws `.invalidInput` (`no_sort_order`, `bad_zorder_column`) if the request asks for what the table lacks.
+    /// Throws `.invalidInput` (`no_sort_order`, `bad_zorder_column`) and `.notFound` (`partition_not_found`) if the
+    /// request asks for what the table lacks.
     public static func plans(
         _ state: CompactionState, options: CompactionOptions, nowMs: Int64, request: CompactionRequest = .init()
     ) throws(FirnError) -> [CompactionPlan] {
         let strategy = try request.layout.map { layout throws(FirnError) in try state.layout.strategy(layout) }
+        if let partition = request.partition,
+            !state.places.keys.contains(where: { request.includes(state.layout.path($0)) })
+        {
+            throw FirnError(.notFound, "partition_not_found", "no data files are in partition '\(partition)'")
+        }
         let planner = CompactionPlanner(
             state: state, options: options, nowMs: nowMs, request: request,
             strategy: strategy ?? state.layout.strategy(ofProperty: options.layout))

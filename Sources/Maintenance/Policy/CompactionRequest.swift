@@ -21,6 +21,14 @@ public struct CompactionRequest: Hashable, Sendable {
         self.partition = partition
     }
 
+    /// Whether large files matter, too.
+    var needsAllFiles: Bool {
+        switch layout {
+        case .sort, .zOrder: true
+        case .automatic, .binPack, nil: evolves
+        }
+    }
+
     func includes(_ path: @autoclosure () -> String) -> Bool {
         guard let partition else { return true }
         let path = path()

@@ -37,9 +37,10 @@ public struct CompactionState: Sendable {
 }
 
 extension CompactionState {
-    /// A table of these data files alone, all of which can be rewritten.
+    /// A table of these data files, all of which can be rewritten, and of `others` that are no candidates.
     init(
-        _ files: [CompactionCandidate], options: CompactionOptions, commits: CommitFacts = CommitFacts(),
+        _ files: [CompactionCandidate], others: [CompactionPlace: PlaceTotals] = [:], options: CompactionOptions,
+        commits: CommitFacts = CommitFacts(),
         layout: TableLayout = TableLayout()
     ) {
         var facts = ManifestFacts()
@@ -51,8 +52,11 @@ extension CompactionState {
             }
             totals.add(file, options)
         }
+        var places = others
+        for other in others.values { totals += other }
+        for part in facts.parts { places[part.place, default: PlaceTotals()] += part.totals }
         self.init(
-            totals: totals, places: Dictionary(uniqueKeysWithValues: facts.parts.map { ($0.place, $0.totals) }),
+            totals: totals, places: places,
             layout: layout, commits: commits, manifests: [facts])
     }
 }
