@@ -43,6 +43,7 @@ public final class FirnServer: Sendable {
     private let admission: Admission
     private let counters = HTTPCounters()
     private let maintenance = MaintenanceCounters()
+    private let health: HealthProbe
     private let isStopping = Atomic(false)
     private let pool = WorkerPool(name: "http", threads: 4)
 
@@ -55,10 +56,11 @@ public final class FirnServer: Sendable {
         admission = Admission(
             limits: Admission.Limits(
                 requestsMax: options.front.requestsInFlightMax, bytesMax: options.front.bytesInFlightMax))
+        health = HealthProbe(warehouse: warehouse)
         var maintaining = MaintenanceScheduler.Options()
         maintaining.load = { [ingest, admission] in IngestPressure.of(ingest, admission) }
         scheduler = MaintenanceScheduler(warehouse: warehouse, options: maintaining) { [maintenance] event in
-            maintenance.count(event)
+            maintenance.count(event, nowMs: warehouse.environment.clock.nowMs())
             MaintenanceLog.write(event, to: logger)
         }
     }
@@ -140,7 +142,7 @@ public final class FirnServer: Sendable {
         router.add(middleware: ErrorMiddleware())
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool, admission: admission).add(
             to: router)
-        TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
+        TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool, health: health).add(to: router)
         DeadLetterRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         SchemaRoutes(warehouse: warehouse, ingest: ingest, pool: pool).add(to: router)
         MaintenanceRoutes(
@@ -150,7 +152,9 @@ public final class FirnServer: Sendable {
         QueryRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         HealthRoutes(
             warehouse: warehouse, ingest: ingest, openAPI: OpenAPIDocument.bytes,
-            metrics: MetricsText(ingest: ingest, http: counters, admission: admission, maintenance: maintenance),
+            metrics: MetricsText(
+                ingest: ingest, http: counters, admission: admission, maintenance: maintenance,
+                health: health),
             isStopping: { [self] in isStopping.load(ordering: .relaxed) }
         ).add(to: router)
         return router

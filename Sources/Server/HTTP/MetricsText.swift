@@ -2,6 +2,7 @@ import Base
 import CPlatform
 import Catalog
 import Ingest
+import Maintenance
 
 /// The figures of `/metrics`, and the only place that names them. Docs/guides/operate.md explains each.
 struct MetricsText: Sendable {
@@ -12,6 +13,7 @@ struct MetricsText: Sendable {
     let http: HTTPCounters
     let admission: Admission
     let maintenance: MaintenanceCounters
+    let health: HealthProbe
 
     func render() -> String {
         var out = PrometheusText()
@@ -23,6 +25,7 @@ struct MetricsText: Sendable {
         addCommits(&out)
         addHTTP(&out)
         addMaintenance(&out)
+        addHealth(&out, figures)
         addProcess(&out)
         return out.text
     }
@@ -155,6 +158,15 @@ struct MetricsText: Sendable {
         out.add("compactions_total", .counter, "Background compactions that merged files.", totals.compactions)
         out.add("compaction_files_total", .counter, "Data files they merged.", totals.filesMerged)
         out.add("compaction_bytes_total", .counter, "Bytes of those files.", Double(totals.bytesMerged))
+        out.add(
+            "compaction_written_bytes_total", .counter, "Bytes of the files that came of them.",
+            Double(totals.bytesWritten))
+        out.add("compaction_commits_total", .counter, "Snapshots they made.", totals.commits)
+        out.add("compaction_seconds_total", .counter, "Time they took.", Double(totals.durationMs) / 1000)
+        out.add("compaction_conflicts_total", .counter, "Groups rewritten in vain.", totals.conflicts)
+        if let last = totals.lastMs {
+            out.add("compaction_last_seconds", .gauge, "When one last succeeded, since 1970.", Double(last) / 1000)
+        }
         out.add(
             "snapshots_expired_total", .counter, "Snapshots removed by commits of this process.",
             ingest.warehouse.snapshotsExpired)

@@ -5,12 +5,14 @@ import HTTPTypes
 import Hummingbird
 import Iceberg
 import Ingest
+import Maintenance
 
 /// List, create, describe, alter and drop tables; show their snapshots and files.
 struct TableRoutes {
     let warehouse: Warehouse
     let ingest: IngestService
     let pool: WorkerPool
+    let health: HealthProbe
 
     func add(to router: Router<RouteContext>) {
         router.get("/v1/tables") { _, _ in
@@ -24,7 +26,12 @@ struct TableRoutes {
         }
         router.get("/v1/tables/:namespace/:table") { _, context in
             let table = try context.table
-            return try await pool.run { JSONResponse.make(TableSummary(try warehouse.loadTable(table)).json) }
+            return try await pool.run {
+                let summary = TableSummary(try warehouse.loadTable(table)).json
+                guard case .object(let members) = summary, let known = health.healths(of: [table], keep: true).first
+                else { return JSONResponse.make(summary) }
+                return JSONResponse.make(.object(members + [.init("health", known.health.json)]))
+            }
         }
         router.patch("/v1/tables/:namespace/:table") { request, context in
             let table = try context.table

@@ -6,24 +6,48 @@ import Maintenance
 struct Compact: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Merge the small data files of a table now.",
-        discussion: "Works beside a running server. No query result changes; older snapshots keep their files. "
-            + "Deletes are applied, and rows that are deleted dropped.")
+        discussion: """
+            Works beside a running server. No query result changes; older snapshots keep their files. Deletes are \
+            applied, and rows that are deleted dropped.
+
+              firn compact web.clicks --explain                        # plans, costs and gains; nothing runs
+              firn compact web.clicks --policy                         # what the server would do by itself
+              firn compact web.clicks --strategy sort                  # all rows, in the table's sort order
+              firn compact web.clicks --strategy zorder --columns 'country, ts'
+              firn compact web.clicks --partition ts_day=2026-11-21
+              firn compact web.clicks --evolve                         # also files of older specs and orders
+            """)
     @OptionGroup var location: WarehouseOptions
     @OptionGroup var output: OutputOptions
     @Argument(help: "namespace.table") var table: String
-    @Flag(help: "Print what would be done, and do nothing.") var explain = false
+    @Flag(help: "Print what would be done, its cost and its gain, and do nothing.") var explain = false
+    @Flag(help: "Do only what the table's policy asks for, not whatever can be merged.") var policy = false
+    @Option(help: "binpack, sort or zorder. Default: the table's firn.compaction.strategy.")
+    var strategy: String?
+    @Option(help: "The columns of --strategy zorder, separated by commas. Default: firn.compaction.zorder-columns.")
+    var columns: String?
+    @Option(help: "Only this partition, as its folders are named: ts_day=2026-11-21/country=DE.")
+    var partition: String?
+    @Flag(help: "Also rewrite large files of an older partition spec or another sort order.") var evolve = false
+
+    func validate() throws {
+        if let strategy, !["binpack", "sort", "zorder"].contains(strategy) {
+            throw ValidationError("--strategy is binpack, sort or zorder, not \"\(strategy)\"")
+        }
+        if columns != nil, strategy != "zorder" { throw ValidationError("--columns goes with --strategy zorder") }
+        if policy, strategy != nil || evolve {
+            throw ValidationError("--policy does what the table's properties say: leave out --strategy and --evolve")
+        }
+    }
 
     func run() throws {
         let warehouse = try location.open()
         let identifier = try TableIdentifier(parsing: table)
-        if explain {
-            let plans = try CompactionRun(warehouse: warehouse, table: identifier, isForced: true).plan().map(\.text)
-            Console.out(plans.isEmpty ? "nothing to do\n" : plans.joined(separator: "\n") + "\n")
-            return
-        }
+        let request = try request(warehouse, identifier)
+        if explain { return try explain(warehouse, identifier, request) }
         let bar = ProgressBar()
         let report = try MaintenanceJobs(warehouse: warehouse).compact(
-            identifier, isForced: true, reason: "firn compact", waitMs: 90_000,
+            identifier, request: request, reason: "firn compact", waitMs: 90_000,
             onProgress: { progress in
                 bar.show(
                     done: Int(progress.bytesDone), total: Int(progress.bytesTotal),
@@ -41,6 +65,41 @@ struct Compact: ParsableCommand {
             \(report.durationMs) ms
 
             """)
+    }
+
+    private func request(_ warehouse: Warehouse, _ identifier: TableIdentifier) throws -> CompactionRequest {
+        let layout: CompactionOptions.Layout? =
+            switch strategy {
+            case "binpack": .binPack
+            case "sort": .sort
+            case "zorder": .zOrder(try zOrderColumns(warehouse, identifier))
+            default: nil
+            }
+        return CompactionRequest(isForced: !policy, layout: layout, evolves: evolve, partition: partition)
+    }
+
+    private func zOrderColumns(_ warehouse: Warehouse, _ identifier: TableIdentifier) throws -> [String] {
+        let properties = try warehouse.loadTable(identifier).metadata.properties
+        let names = CompactionOptions.columnNames(
+            columns ?? properties[CompactionOptions.zOrderColumnsProperty] ?? "")
+        guard !names.isEmpty else {
+            throw ValidationError(
+                "name the columns: --columns 'a, b', or set \(CompactionOptions.zOrderColumnsProperty)")
+        }
+        return names
+    }
+
+    private func explain(
+        _ warehouse: Warehouse, _ identifier: TableIdentifier, _ request: CompactionRequest
+    ) throws {
+        var run = CompactionRun(warehouse: warehouse, table: identifier)
+        run.request = request
+        let forecast = try run.forecast()
+        switch output.format {
+        case .json, .ndjson:
+            Console.out(forecast.json.serialize(pretty: output.format == .json) + [UInt8(ascii: "\n")])
+        default: Console.out(forecast.text())
+        }
     }
 }
 

@@ -3,6 +3,7 @@ import Base
 import Catalog
 import Iceberg
 import Ingest
+import Maintenance
 import Query
 
 struct TableCommand: ParsableCommand {
@@ -88,11 +89,32 @@ struct TableCommand: ParsableCommand {
         @Argument(help: "namespace.table") var table: String
 
         func run() throws {
-            let summary = TableSummary(try location.open().loadTable(TableIdentifier(parsing: table)))
+            let warehouse = try location.open()
+            let identifier = try TableIdentifier(parsing: table)
+            let summary = TableSummary(try warehouse.loadTable(identifier))
+            // A table whose files cannot be read is still worth describing.
+            let health = Result { try HealthProbe.health(of: identifier, warehouse) }
             switch output.format {
-            case .table: Console.out(summary.text)
-            default: Console.out(summary.json.serialize(pretty: output.format == .json) + [UInt8(ascii: "\n")])
+            case .table: Console.out(Self.text(summary, health))
+            default:
+                var json = summary.json
+                if case .object(let members) = json, let health = try? health.get() {
+                    json = .object(members + [.init("health", health.json)])
+                }
+                Console.out(json.serialize(pretty: output.format == .json) + [UInt8(ascii: "\n")])
             }
+        }
+
+        /// The summary with the health before its columns.
+        private static func text(_ summary: TableSummary, _ health: Result<TableHealth, any Error>) -> String {
+            let lines =
+                switch health {
+                case .success(let health): "health        \(health.text)\nfiles         \(health.details)\n"
+                case .failure(let error): "health        unknown: \((error as? FirnError)?.message ?? "\(error)")\n"
+                }
+            let text = summary.text
+            guard let columns = text.firstRange(of: "\ncolumns\n") else { return text + lines }
+            return text[..<columns.lowerBound] + "\n" + lines + text[columns.lowerBound...].dropFirst()
         }
     }
 
