@@ -171,7 +171,7 @@ import Testing
             fixture.clock.advance(ms: Int64(ms))
             scheduler.runDue()
         }
-        _ = try jobs.compact(fixture.table, isForced: true, waitMs: 2000)
+        _ = try jobs.compact(fixture.table, request: CompactionRequest(isForced: true), waitMs: 2000)
         #expect(try warehouse.listJobs(state: .done).count == 2)
     }
 

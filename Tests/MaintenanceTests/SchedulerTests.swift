@@ -12,7 +12,7 @@ import Testing
         try fixture.createTable()
         for step in 0..<3 { try fixture.append(step * 10..<step * 10 + 10) }
         let jobs = MaintenanceJobs(warehouse: fixture.warehouse)
-        let report = try jobs.compact(fixture.table, isForced: true, reason: "test")
+        let report = try jobs.compact(fixture.table, request: CompactionRequest(isForced: true), reason: "test")
         let row = try #require(try fixture.warehouse.listJobs(table: "t.events").first)
         #expect(row.state == .done && row.kind == "compact")
         #expect(row.owner?.hasPrefix(try fixture.warehouse.processId()) == true)

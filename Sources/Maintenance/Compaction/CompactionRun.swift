@@ -28,8 +28,8 @@ public struct CompactionRun {
 
     public let warehouse: Warehouse
     public let table: TableIdentifier
-    /// Merges whatever is small, also pairs; see `CompactionPolicy`.
-    public var isForced = false
+    /// What is asked for beyond the table's properties.
+    public var request = CompactionRequest()
     /// Groups rewritten at once, each in the memory that `GroupRewrite` takes.
     public var width = 1
     /// Calls do not overlap, whatever the width.
@@ -51,21 +51,32 @@ public struct CompactionRun {
     public init(warehouse: Warehouse, table: TableIdentifier, isForced: Bool = false) {
         self.warehouse = warehouse
         self.table = table
-        self.isForced = isForced
+        request.isForced = isForced
     }
 
     /// What `run` would do now, without doing it, and one line about each plan.
     ///
-    /// Throws `.notFound` (`table_not_found`), `.unsupported` (`format_version`).
+    /// Throws as `forecast`.
     public func plan() throws -> [(plan: CompactionPlan, text: String)] {
         let current = try warehouse.loadTable(table).overriding(properties)
-        let live = try LiveFiles.read(current, store: warehouse.store)
+        let live = try LiveFiles.read(current, store: warehouse.store, keepsAll: request.needsAllFiles)
         return try plans(current, live).map { ($0, $0.explain(spec: current.metadata.spec(id: $0.specId))) }
+    }
+
+    /// What `run` would do now, what it would cost and bring.
+    ///
+    /// Throws `.notFound` (`table_not_found`), `.unsupported` (`format_version`), `.invalidInput` (`no_sort_order`,
+    /// `bad_zorder_column`).
+    public func forecast() throws -> CompactionForecast {
+        let current = try warehouse.loadTable(table).overriding(properties)
+        let live = try LiveFiles.read(current, store: warehouse.store, keepsAll: request.needsAllFiles)
+        let options = CompactionOptions(current.metadata.tableProperties)
+        return CompactionForecast(try plans(current, live), of: live.state, options: options)
     }
 
     /// Compacts. A report with no groups means that there was nothing to do.
     ///
-    /// Throws what `plan` throws; `.internal` (`compaction_proof_failed`) when the rewritten rows differ, `.corrupted`
+    /// Throws what `forecast` throws; `.internal` (`compaction_proof_failed`) when the rewritten rows differ, `.corrupted`
     /// (`record_count_mismatch`) when an input does not hold the rows its manifest promises, `.conflict` when other
     /// writers kept winning and nothing could be committed, what `checkpoint` throws, `.outcomeUnknown`, and the
     /// store's errors. No rows are changed in any case.
@@ -73,7 +84,7 @@ public struct CompactionRun {
         let clock = warehouse.environment.clock
         let started = clock.monotonicNanos()
         var report = CompactionReport(table: table)
-        var scan = LiveFileScan()
+        var scan = LiveFileScan(keepsAll: request.needsAllFiles)
         let progress = RunProgress(table: table.description, checkpoint: checkpoint, onProgress: onProgress)
         var places: Set<Place>?
         for attempt in 1...Self.triesMax {
@@ -117,7 +128,7 @@ public struct CompactionRun {
         try live.requireRewritable(current)
         return try CompactionPolicy.plans(
             live.state, options: CompactionOptions(current.metadata.tableProperties),
-            nowMs: warehouse.environment.clock.nowMs(), request: CompactionRequest(isForced: isForced))
+            nowMs: warehouse.environment.clock.nowMs(), request: request)
     }
 
     private enum Rewritten: Sendable {

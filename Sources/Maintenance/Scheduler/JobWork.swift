@@ -5,10 +5,8 @@ import Iceberg
 /// What a job is to do to its table.
 struct JobWork {
     var action: ScheduleSpec.Action
-    /// Of a compaction: merges whatever is small.
-    var isForced = false
-    /// Of an expiry.
-    var request = TableCommitter.ExpiryRequest()
+    var compaction = CompactionRequest()
+    var expiry = TableCommitter.ExpiryRequest()
     var onProgress: (CompactionProgress) -> Void = { _ in }
     /// Of everything else.
     var onStep: (CleanUpProgress) -> Void = { _ in }
@@ -21,7 +19,7 @@ struct JobWork {
         switch action {
         case .compact: return .compacted(try compact(warehouse, table, limits, checkpoint))
         case .expire:
-            return .expired(try SnapshotExpiry.run(warehouse, table: table, request: request, hooks: hooks))
+            return .expired(try SnapshotExpiry.run(warehouse, table: table, request: expiry, hooks: hooks))
         case .manifests:
             let report = try ManifestRewrite.run(warehouse, table: table, hooks: hooks)
             return .other(action, table, report.json, hasChanged: report.commits > 0)
@@ -37,7 +35,8 @@ struct JobWork {
     private func compact(
         _ warehouse: Warehouse, _ table: TableIdentifier, _ limits: RunLimits, _ checkpoint: JobCheckpoint
     ) throws -> CompactionReport {
-        var run = CompactionRun(warehouse: warehouse, table: table, isForced: isForced)
+        var run = CompactionRun(warehouse: warehouse, table: table)
+        run.request = compaction
         run.properties = limits.options
         run.mayBeginGroup = { checkpoint.mayBeginGroup }
         run.onProgress = onProgress

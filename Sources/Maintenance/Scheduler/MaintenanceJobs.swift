@@ -33,29 +33,29 @@ public struct MaintenanceJobs: Sendable {
     /// Compacts a table now. Throws what `CompactionRun.run` throws, `.cancelled` (`job_cancelled`), and `.overloaded`
     /// (`maintenance_busy`) when another job is at this table for longer than `waitMs`.
     public func compact(
-        _ table: TableIdentifier, isForced: Bool = false, reason: String = "requested", waitMs: Int64 = 0,
-        limits: RunLimits = RunLimits(), onProgress: @escaping (CompactionProgress) -> Void = { _ in },
-        isStopping: @escaping @Sendable () -> Bool = { false }
+        _ table: TableIdentifier, request: CompactionRequest = CompactionRequest(), reason: String = "requested",
+        waitMs: Int64 = 0, limits: RunLimits = RunLimits(),
+        onProgress: @escaping (CompactionProgress) -> Void = { _ in }, isStopping: @escaping @Sendable () -> Bool = { false }
     ) throws -> CompactionReport {
-        let work = JobWork(action: .compact, isForced: isForced, onProgress: onProgress)
-        let result = try request(work, table, reason, waitMs, limits, isStopping)
+        let work = JobWork(action: .compact, compaction: request, onProgress: onProgress)
+        let result = try perform(work, table, reason, waitMs, limits, isStopping)
         guard case .compacted(let report) = result else { preconditionFailure("a compaction reports one") }
         return report
     }
 
     /// Expires snapshots of a table now and collects garbage. Throws as `compact` and `SnapshotExpiry.run` do.
     public func expire(
-        _ table: TableIdentifier, request expiry: TableCommitter.ExpiryRequest = .init(),
+        _ table: TableIdentifier, request: TableCommitter.ExpiryRequest = .init(),
         reason: String = "requested", waitMs: Int64 = 0, onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
     ) throws -> SnapshotExpiry.Report {
-        let work = JobWork(action: .expire, request: expiry, onStep: onProgress)
-        let result = try request(work, table, reason, waitMs, RunLimits(), { false })
+        let work = JobWork(action: .expire, expiry: request, onStep: onProgress)
+        let result = try perform(work, table, reason, waitMs, RunLimits(), { false })
         guard case .expired(let report) = result else { preconditionFailure("an expiry reports one") }
         return report
     }
 
     /// A job that somebody waits for.
-    private func request(
+    private func perform(
         _ work: JobWork, _ table: TableIdentifier, _ reason: String, _ waitMs: Int64, _ limits: RunLimits,
         _ isStopping: @escaping @Sendable () -> Bool
     ) throws -> JobResult {

@@ -28,7 +28,8 @@ struct MaintenanceRoutes {
             let table = try context.table
             let report = try await pool.run {
                 try jobs.compact(
-                    table, isForced: true, reason: "requested over HTTP", waitMs: 90_000, isStopping: isStopping)
+                    table, request: CompactionRequest(isForced: true), reason: "requested over HTTP", waitMs: 90_000,
+                    isStopping: isStopping)
             }
             return JSONResponse.make(report.json)
         }
