@@ -128,35 +128,49 @@ enum RadixSort {
         }
         if isOrdered { return false }
         let digits = (bits + 7) / 8
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: 256 * digits) { counts in
-            counts.initialize(repeating: 0)
-            let counts = counts.baseAddress!
-            for index in 0..<count {
-                var key = entries[index].key
-                var base = 0
-                for _ in 0..<digits {
-                    counts[base &+ Int(truncatingIfNeeded: key & 0xff)] &+= 1
-                    key &>>= 8
-                    base &+= 256
-                }
+        let places = Buffer<Int>(repeating: 0, count: 256 * digits)
+        count(entries, count, digits, into: places.pointer)
+        var (from, to) = (entries, spare)
+        for digit in 0..<digits {
+            if move(from, to, count, shift: UInt64(digit * 8), places.pointer + digit * 256) { swap(&from, &to) }
+        }
+        if from != entries { entries.update(from: from, count: count) }
+        return true
+    }
+
+    /// How many entries have each value of each byte.
+    private static func count(
+        _ entries: UnsafeMutablePointer<SortEntry>, _ count: Int, _ digits: Int,
+        into places: UnsafeMutablePointer<Int>
+    ) {
+        for index in 0..<count {
+            var key = entries[index].key
+            var base = 0
+            for _ in 0..<digits {
+                places[base &+ Int(truncatingIfNeeded: key & 0xff)] &+= 1
+                key &>>= 8
+                base &+= 256
             }
-            var (from, to) = (entries, spare)
-            for digit in 0..<digits {
-                let places = counts + digit * 256
-                let shift = UInt64(digit * 8)
-                // All have the same byte here.
-                if places[Int(from[0].key &>> shift & 0xff)] == count { continue }
-                var sum = 0
-                for value in 0..<256 { (places[value], sum) = (sum, sum &+ places[value]) }
-                for index in 0..<count {
-                    let entry = from[index]
-                    let value = Int(truncatingIfNeeded: entry.key &>> shift & 0xff)
-                    to[places[value]] = entry
-                    places[value] &+= 1
-                }
-                swap(&from, &to)
-            }
-            if from != entries { entries.update(from: from, count: count) }
+        }
+    }
+
+    /// Sorts by one byte; false when all have the same one there.
+    private static func move(
+        _ from: UnsafeMutablePointer<SortEntry>, _ to: UnsafeMutablePointer<SortEntry>, _ count: Int, shift: UInt64,
+        _ places: UnsafeMutablePointer<Int>
+    ) -> Bool {
+        if places[Int(truncatingIfNeeded: from[0].key &>> shift & 0xff)] == count { return false }
+        var sum = 0
+        for value in 0..<256 {
+            let found = places[value]
+            places[value] = sum
+            sum &+= found
+        }
+        for index in 0..<count {
+            let entry = from[index]
+            let value = Int(truncatingIfNeeded: entry.key &>> shift & 0xff)
+            to[places[value]] = entry
+            places[value] &+= 1
         }
         return true
     }
