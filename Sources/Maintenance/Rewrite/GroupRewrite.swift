@@ -58,9 +58,12 @@ struct GroupRewrite {
         // split off a small rest because it guessed too high.
         var metadata = table.metadata
         let target = min(metadata.tableProperties.targetFileBytes, Int.max / 2)
-        metadata.properties["write.target-file-size-bytes"] = String(2 * target)
+        if plan.bytes <= target + target / 2 { metadata.properties["write.target-file-size-bytes"] = String(2 * target) }
+        let sorted = try SortedRewrite(plan, metadata: metadata, schema: schema, forEachBatch: forEachInputBatch)
+        let sorter = sorted?.sorter(schema, warehouse)
         let writer = try DataFileWriter(
-            metadata: metadata, schema: schema, specId: plan.specId, store: warehouse.store, path: paths.next)
+            metadata: metadata, schema: schema, specId: plan.outputSpecId, sortOrderId: sorted?.sortOrderId,
+            store: warehouse.store, path: paths.next)
         writer.mergeFault = fault
         do {
             var hash = RowHash()
@@ -68,7 +71,7 @@ struct GroupRewrite {
                 let reader = try reader(of: input.dataFile, sequenceNumber: input.sequenceNumber)
                 try check(input, reader)
                 var progress = InputProgress(input)
-                if writer.mergesFiles, transform == nil, plan.outputSpecId == plan.specId {
+                if writer.mergesFiles, sorter == nil, transform == nil, plan.outputSpecId == plan.specId {
                     let proof = DataFileWriter.Proof(coversMetadataColumns: provesLineage)
                     hash =
                         hash
@@ -78,16 +81,32 @@ struct GroupRewrite {
                 } else {
                     try forEachBatch(reader) { batch in
                         hash.add(batch, rows: 0..<batch.rowCount, columns: provenColumns)
-                        try writer.write(transform?(batch) ?? batch)
+                        let rows = transform?(batch) ?? batch
+                        if let sorter { try sorter.add(rows) } else { try writer.write(rows) }
                         try checkpoint(progress.bytes(after: batch.rowCount))
                     }
                 }
                 try checkpoint(progress.rest())
             }
+            try sorter?.finish { batch in
+                try checkpoint(0)
+                try writer.write(batch)
+            }
             return (try writer.finish(), hash)
         } catch {
             writer.abort()
             throw error
+        }
+    }
+
+    /// Some columns of the inputs' rows.
+    private func forEachInputBatch(_ schema: Schema, _ body: (RecordBatch) throws -> Void) throws {
+        for input in plan.files {
+            let reader = try reader(of: input.dataFile, sequenceNumber: input.sequenceNumber, schema)
+            while let batch = try reader.next() {
+                try checkpoint(0)
+                try body(batch)
+            }
         }
     }
 
@@ -133,7 +152,7 @@ struct GroupRewrite {
                 \(actual.rowCount) with hash \(actual) written); they were discarded and the table is unchanged
                 """, context: ["table": table.identifier.description, "file": plan.files[0].path])
         }
-        guard files.allSatisfy({ $0.specId == plan.specId && $0.partition == plan.partition }) else {
+        guard files.allSatisfy({ plan.outputSpecId != plan.specId || $0.partition == plan.partition }) else {
             throw FirnError(
                 .corrupted, "misplaced_rows", "files of a partition hold rows of another; they were left as they are",
                 context: ["table": table.identifier.description, "file": plan.files[0].path])
@@ -149,13 +168,15 @@ struct GroupRewrite {
         return spec
     }
 
-    private func reader(of file: DataFile, sequenceNumber: Int64) throws -> DataFileReader {
-        try reader(try deletes.task(file, sequenceNumber: sequenceNumber, spec: try spec(of: file)))
+    private func reader(
+        of file: DataFile, sequenceNumber: Int64, _ schema: Schema? = nil
+    ) throws -> DataFileReader {
+        try reader(try deletes.task(file, sequenceNumber: sequenceNumber, spec: try spec(of: file)), schema)
     }
 
-    private func reader(_ task: FileScanTask) throws -> DataFileReader {
+    private func reader(_ task: FileScanTask, _ schema: Schema? = nil) throws -> DataFileReader {
         try DataFileReader(
-            task, schema: schema, nameMapping: table.metadata.nameMapping, loader: loader, store: warehouse.store)
+            task, schema: schema ?? self.schema, nameMapping: table.metadata.nameMapping, loader: loader, store: warehouse.store)
     }
 
     private func forEachBatch(_ reader: DataFileReader, _ body: (RecordBatch) throws -> Void) throws {
