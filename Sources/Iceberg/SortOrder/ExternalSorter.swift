@@ -130,8 +130,8 @@ public final class ExternalSorter {
     private func takeWaiting() -> SortedBatches {
         let rows = batches.reduce(0) { $0 + $1.rowCount }
         let rowBytes = max(1, waitingBytes / max(1, rows))
-        let source = SortedBatches(
-            batches, order.sorted(batches, keys), blockRows: min(max(1, blockBytesTarget / rowBytes), Self.blockRowsMax))
+        let blockRows = min(max(1, blockBytesTarget / rowBytes), Self.blockRowsMax)
+        let source = SortedBatches(batches, order.sorted(batches, keys), blockRows: blockRows)
         (batches, keys, waitingBytes) = ([], [], 0)
         return source
     }

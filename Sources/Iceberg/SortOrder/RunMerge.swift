@@ -84,8 +84,10 @@ struct RunMerge {
             }
             sorter.sort(picks)
             let batches = windows.map(\.batch)
-            for start in stride(from: 0, to: picks.count, by: ExternalSorter.blockRowsMax) {
-                let end = min(start + ExternalSorter.blockRowsMax, picks.count)
+            // As large as a block: all that is left together may be many times that.
+            let rows = batches.reduce(1) { max($0, $1.rowCount) }
+            for start in stride(from: 0, to: picks.count, by: rows) {
+                let end = min(start + rows, picks.count)
                 try body(.gathering(batches, UnsafeBufferPointer(rebasing: picks.values[start..<end])))
             }
             for index in windows.indices { windows[index].row = ends[index] }

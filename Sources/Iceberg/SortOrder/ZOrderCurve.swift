@@ -128,7 +128,8 @@ public struct ZOrderCurve: Sendable {
             var (low, high) = (0, quantiles.rowCount)
             while low < high {
                 let middle = (low &+ high) / 2
-                if values.compare(RowPick(source: 1, row: middle), pick) <= 0 { low = middle + 1 } else { high = middle }
+                let isReached = values.compare(RowPick(source: 1, row: middle), pick) <= 0
+                if isReached { low = middle + 1 } else { high = middle }
             }
             body(row, low + 1)
         }
