@@ -36,7 +36,8 @@ import Testing
             return .list((0..<random.next(below: 4)).map { _ in value(random, type.element) })
         case .map(let type):
             guard random.chance(4, in: 5) else { return .null }
-            return .map((0..<random.next(below: 3)).map { .init(key: .string("k\($0)"), value: value(random, type.value)) })
+            return .map(
+                (0..<random.next(below: 3)).map { .init(key: .string("k\($0)"), value: value(random, type.value)) })
         // Few values, so that there are ties.
         case .string where random.chance(1, in: 2):
             return .string(String(repeating: "prefix", count: random.next(below: 4)) + "\(random.next(below: 5))")
@@ -272,7 +273,9 @@ private final class MemorySpillFile: SpillFile {
     }
 
     func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) throws(FirnError) {
-        bytes.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + room.count])) }
+        bytes.withUnsafeBytes {
+            room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + room.count]))
+        }
     }
 }
 

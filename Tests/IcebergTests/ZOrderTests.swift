@@ -22,7 +22,8 @@ import Testing
         for _ in 0..<rows {
             builder.columns[0].append(
                 random.chance(1, in: 50) ? .null : .long(1_000_000_000_000 + Int64(random.next(below: 1000))))
-            builder.columns[1].append(.timestamptz(1_700_000_000_000_000 + Int64(random.next(below: 5_000_000_000_000))))
+            let micros = Int64(random.next(below: 5_000_000_000_000))
+            builder.columns[1].append(.timestamptz(1_700_000_000_000_000 + micros))
             let number = random.next(below: 10_000)
             builder.columns[2].append(.string("https://shop.example.com/item/\(number)"))
             builder.columns[3].append(.structure([.double(Double(random.next(below: 1000)) / 7)]))

@@ -129,7 +129,7 @@ enum RadixSort {
         if isOrdered { return false }
         let digits = (bits + 7) / 8
         let places = Buffer<Int>(repeating: 0, count: 256 * digits)
-        count(entries, count, digits, into: places.pointer)
+        tally(entries, count, digits, into: places.pointer)
         var (from, to) = (entries, spare)
         for digit in 0..<digits {
             if move(from, to, count, shift: UInt64(digit * 8), places.pointer + digit * 256) { swap(&from, &to) }
@@ -139,7 +139,7 @@ enum RadixSort {
     }
 
     /// How many entries have each value of each byte.
-    private static func count(
+    private static func tally(
         _ entries: UnsafeMutablePointer<SortEntry>, _ count: Int, _ digits: Int,
         into places: UnsafeMutablePointer<Int>
     ) {

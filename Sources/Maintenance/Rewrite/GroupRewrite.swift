@@ -63,7 +63,7 @@ struct GroupRewrite {
         let sorter = sorted?.sorter(schema, warehouse)
         let writer = try DataFileWriter(
             metadata: metadata, schema: schema, specId: plan.outputSpecId, sortOrderId: sorted?.sortOrderId,
-            store: warehouse.store, path: paths.next)
+            limits: sorted == nil ? .init() : SortedRewrite.limits, store: warehouse.store, path: paths.next)
         writer.mergeFault = fault
         do {
             var hash = RowHash()

@@ -21,6 +21,9 @@ struct SortedRewrite {
     /// itself a sorted rewrite stays below 512 MiB.
     static let memoryBytesMax = 224 << 20
 
+    /// The rows of a partition stand together, so its file is finished when the next one begins.
+    static let limits = DataFileWriter.Limits(openFilesMax: 1)
+
     /// Nil when the rows are to be written as they come.
     ///
     /// - Parameters:
