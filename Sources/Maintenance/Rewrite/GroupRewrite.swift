@@ -58,7 +58,9 @@ struct GroupRewrite {
         // split off a small rest because it guessed too high.
         var metadata = table.metadata
         let target = min(metadata.tableProperties.targetFileBytes, Int.max / 2)
-        if plan.bytes <= target + target / 2 { metadata.properties["write.target-file-size-bytes"] = String(2 * target) }
+        if plan.bytes <= target + target / 2 {
+            metadata.properties["write.target-file-size-bytes"] = String(2 * target)
+        }
         let sorted = try SortedRewrite(plan, metadata: metadata, schema: schema, forEachBatch: forEachInputBatch)
         let sorter = sorted?.sorter(schema, warehouse)
         let writer = try DataFileWriter(
@@ -176,7 +178,8 @@ struct GroupRewrite {
 
     private func reader(_ task: FileScanTask, _ schema: Schema? = nil) throws -> DataFileReader {
         try DataFileReader(
-            task, schema: schema ?? self.schema, nameMapping: table.metadata.nameMapping, loader: loader, store: warehouse.store)
+            task, schema: schema ?? self.schema, nameMapping: table.metadata.nameMapping, loader: loader,
+            store: warehouse.store)
     }
 
     private func forEachBatch(_ reader: DataFileReader, _ body: (RecordBatch) throws -> Void) throws {
