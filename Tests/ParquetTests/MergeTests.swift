@@ -128,7 +128,9 @@ import Testing
         input.encodings = [1: .dictionary, 2: .dictionary]
         input.pageRowsMax = 90
         let all = (0..<400).map { [Value.long(Int64($0 * 7919 % 1000)), .string("text \($0)")] }
-        let readers = try [0..<100, 100..<250, 250..<400].map { try open(try write(schema, all[$0], input).bytes) }
+        let readers = try [0..<100, 100..<250, 250..<400].map {
+            try open(try write(schema, Array(all[$0]), input).bytes)
+        }
         var output = ParquetWriteOptions()
         output.codec = codec
         output.pageVersion = version
@@ -147,7 +149,7 @@ import Testing
         options.dictionaryBytesMax = 0
         options.pageRowsMax = 50
         let all = (0..<200).map { [$0 % 9 == 0 ? Value.null : .string("text \($0)")] }
-        let inputs = try [0..<100, 100..<200].map { try write(schema, all[$0], options).bytes }
+        let inputs = try [0..<100, 100..<200].map { try write(schema, Array(all[$0]), options).bytes }
         let merged = try Self.merge(try inputs.map { try open($0) }, schema, options)
         try Self.check(merged, schema, all, options)
         // Four pages each with its header come again byte by byte.
@@ -163,7 +165,7 @@ import Testing
         let schema = Schema(fields: [Field(id: 1, name: "t", required: false, type: .string)])
         let all = (0..<3000).map { [$0 % 11 == 0 ? Value.null : .string("text \($0 % 37)")] }
         let readers = try stride(from: 0, to: 3000, by: 500).map {
-            try open(try write(schema, all[$0..<$0 + 500], ParquetWriteOptions()).bytes)
+            try open(try write(schema, Array(all[$0..<$0 + 500]), ParquetWriteOptions()).bytes)
         }
         let merged = try Self.merge(readers, schema, ParquetWriteOptions())
         try Self.check(merged, schema, all, ParquetWriteOptions())
@@ -183,15 +185,14 @@ import Testing
             Field(id: 5, name: "u", required: false, type: .string),
         ])
         let all = (0..<1000).map { row -> [Value] in
-            [
-                .long(Int64(row * 31 % 17)), row % 3 == 0 ? .null : .string("t\(row % 7)"),
-                .list((0..<row % 4).map { .int(Int32($0 + row % 5)) }), .string("unique \(row * 7919 % 1000 + 1000)"),
-            ]
+            let word = row % 3 == 0 ? Value.null : Value.string("t\(row % 7)")
+            let list: [Value] = (0..<row % 4).map { Value.int(Int32($0 + row % 5)) }
+            return [.long(Int64(row * 31 % 17)), word, .list(list), .string("unique \(row * 7919 % 1000 + 1000)")]
         }
         var options = ParquetWriteOptions()
         options.encodings = [5: .dictionary]
         options.pageRowsMax = 100
-        let inputs = try [0..<500, 500..<1000].map { try write(schema, all[$0], options).bytes }
+        let inputs = try [0..<500, 500..<1000].map { try write(schema, Array(all[$0]), options).bytes }
         var happened = 0
         for column in 0..<4 {
             var output = options
