@@ -226,8 +226,8 @@ import Testing
             row("*", "all", every), row("shop.*", "shop", every), row("shop.b", "mine", every),
             row("shop.b", "too", every), row("web.c", "off", every, paused: true),
         ])
-        #expect(
-            all(&agenda, nowMs: 3_600_000) == ["shop.a schedule shop", "shop.b schedule mine", "shop.b schedule too"])
+        let found = all(&agenda, nowMs: 3_600_000)
+        #expect(found == ["shop.a schedule shop", "shop.b schedule mine", "shop.b schedule too"])
     }
 
     @Test func policyAndSchedulesShareTheTables() throws {
@@ -235,14 +235,15 @@ import Testing
             row("shop.*", "hourly", #"{"every":"1h"}"#),
             row("web.*", "soon", #"{"on":"commit","window":"01:00-02:00"}"#),
         ])
-        #expect(all(&agenda, nowMs: 0) == [])
-        #expect(
-            all(&agenda, nowMs: 3_600_000) == [
-                "shop.a schedule hourly", "shop.b schedule hourly", "web.c schedule soon",
-            ])
+        let early = all(&agenda, nowMs: 0)
+        #expect(early == [])
+        let due = all(&agenda, nowMs: 3_600_000)
+        #expect(due == ["shop.a schedule hourly", "shop.b schedule hourly", "web.c schedule soon"])
         var free = try self.agenda([])
-        #expect(all(&free, nowMs: 0) == ["shop.a policy", "shop.b policy", "web.c policy"])
-        #expect(all(&free, nowMs: 1000) == [])
+        let first = all(&free, nowMs: 0)
+        #expect(first == ["shop.a policy", "shop.b policy", "web.c policy"])
+        let second = all(&free, nowMs: 1000)
+        #expect(second == [])
     }
 
     @Test func concurrencyIsKept() throws {
@@ -259,19 +260,24 @@ import Testing
         agenda.end(first)
         let third = try #require(next())
         #expect(third.table.description == "shop.a")
-        #expect(agenda.endedFires(nowMs: 3_600_000).isEmpty)
+        func ended() -> [String] { agenda.endedFires(nowMs: 3_600_000).map(\.key.name) }
+        #expect(ended() == [])
         agenda.end(second)
         agenda.end(third)
-        #expect(agenda.endedFires(nowMs: 3_600_000).map(\.key.name) == ["all"])
-        #expect(agenda.endedFires(nowMs: 3_600_000).isEmpty)
+        #expect(ended() == ["all"])
+        #expect(ended() == [])
     }
 
     @Test func theWindowEndsASchedule() throws {
         var agenda = try agenda([row("*", "all", #"{"every":"1h","window":"01:00-02:00"}"#)])
-        let first = try #require(agenda.next(nowMs: 3_600_000, nowNanos: 0, lastJobs: { _ in [:] }))
+        func next(_ nowMs: Int64) -> MaintenanceTask? {
+            agenda.next(nowMs: nowMs, nowNanos: 0, lastJobs: { _ in [:] })
+        }
+        let first = try #require(next(3_600_000))
         #expect(first.limits.untilMs == 7_200_000)
-        #expect(agenda.next(nowMs: 7_200_000, nowNanos: 0, lastJobs: { _ in [:] })?.table == nil)
+        #expect(next(7_200_000)?.table == nil)
         agenda.end(first)
-        #expect(agenda.endedFires(nowMs: 7_200_000).count == 1)
+        let ended = agenda.endedFires(nowMs: 7_200_000)
+        #expect(ended.count == 1)
     }
 }
