@@ -14,7 +14,7 @@ import Testing
     @discardableResult
     private func rewrite(
         _ fixture: WarehouseFixture, _ strategy: CompactionStrategy, outputSpecId: Int? = nil,
-        partition: [Value] = [], transform: @escaping (RecordBatch) -> RecordBatch = GroupRewrite.identity
+        partition: [Value] = [], transform: (@Sendable (RecordBatch) -> RecordBatch)? = nil
     ) throws -> [DataFile] {
         let table = try fixture.warehouse.loadTable(fixture.table)
         let live = try LiveFiles.read(table, store: fixture.warehouse.store)
@@ -32,7 +32,7 @@ import Testing
             checkpoint: { _ in }, transform: transform
         ).run()
         let committer = try fixture.warehouse.committer(for: fixture.table)
-        try committer.replace(
+        _ = try committer.replace(
             removed: files.map(\.path), added: output.files, basedOn: table.metadata.currentSnapshotId!)
         return output.files
     }
