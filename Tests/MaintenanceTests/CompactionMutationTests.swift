@@ -127,7 +127,9 @@ import Testing
         let longer = try #require(try fixture.liveFiles().first { $0.recordCount == 11 })
         try fixture.warehouse.store.put(file.path, try fixture.warehouse.store.get(longer.path))
         let jobs = MaintenanceJobs(warehouse: fixture.warehouse)
-        let error = #expect(throws: FirnError.self) { try jobs.compact(fixture.table, request: CompactionRequest(isForced: true)) }
+        let error = #expect(throws: FirnError.self) {
+            try jobs.compact(fixture.table, request: CompactionRequest(isForced: true))
+        }
         #expect(error?.kind == .corrupted && error?.code == "record_count_mismatch")
         let job = try #require(try fixture.warehouse.listJobs(table: "t.events").first)
         #expect(job.state == .failed && job.error != nil)

@@ -22,7 +22,7 @@ import Testing
             of: table.metadata.currentSnapshot!, metadata: table.metadata, store: fixture.warehouse.store)
         let files = entries.filter { $0.dataFile.partition == partition }.map {
             CompactionCandidate($0.dataFile, sequenceNumber: $0.sequenceNumber ?? 0, deletes: [])
-        }
+        }.sorted { $0.sequenceNumber < $1.sequenceNumber }
         let plan = CompactionPlan(
             specId: files[0].specId, partition: partition, files: files, reason: .forced, strategy: strategy,
             outputSpecId: outputSpecId)

@@ -6,8 +6,8 @@ import Testing
 
 /// What `ParquetFileWriter+Merge` and the hashes of pages make, compared with rows: the way that shares no code.
 @Suite struct MergeTests {
-    /// All row groups of `inputs` in one file, and the fingerprint summed on the way; fields whose pages cannot be taken
-    /// come as columns.
+    /// All row groups of `inputs` in one file, and the fingerprint summed on the way; fields whose pages cannot be
+    /// taken come as columns.
     static func merge(
         _ inputs: [ParquetFileReader], _ schema: Schema, _ options: ParquetWriteOptions, fault: MergeFault? = nil
     ) throws -> (bytes: [UInt8], summary: ParquetFileSummary, hash: RowHash, taken: Int) {

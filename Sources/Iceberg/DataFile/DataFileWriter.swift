@@ -11,10 +11,10 @@ import Storage
 ///    partitions wait in memory instead: so a batch over many partitions still makes one file of each.
 /// 4. A file is finished when it reaches `write.target-file-size-bytes`, when all open files together buffer too much
 ///    (the largest goes), or when rows have waited for too much memory and need its place (the one unused for longest).
-/// 5. In a table with a sort order, all rows wait until their partition is finished, are sorted as one run, and written;
-///    the files say so. When the rows that wait are too many, the largest runs are put aside in temporary files, and
-///    merged with the others at the end. A writer without a place for that writes the runs early: their files take
-///    further runs, and say nothing of an order that they do not have.
+/// 5. In a table with a sort order, all rows wait until their partition is finished, are sorted as one run, and
+///    written; the files say so. When the rows that wait are too many, the largest runs are put aside in temporary
+///    files, and merged with the others at the end. A writer without a place for that writes the runs early: their
+///    files take further runs, and say nothing of an order that they do not have.
 /// 6. A finished file is durable and becomes a `DataFile` with its metrics. Its footer holds the hash of its rows
 ///    (`StoredRowHash`).
 ///

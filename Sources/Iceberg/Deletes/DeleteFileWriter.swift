@@ -6,8 +6,8 @@ import Storage
 /// Writes the files that delete rows of data files by position.
 ///
 /// Format version 2: Parquet position delete files, sorted by path and position; one a partition, or one a data file
-/// where the table's `write.delete.granularity` is `file`. Format version 3: a Puffin file for each partition spec, with
-/// a deletion vector for each data file.
+/// where the table's `write.delete.granularity` is `file`. Format version 3: a Puffin file for each partition spec,
+/// with a deletion vector for each data file.
 ///
 /// What a new file makes superfluous comes back as removed: a data file's earlier deletion vector, and delete files of
 /// only that data file, whose positions the new file repeats. A deletion vector also repeats the positions of delete

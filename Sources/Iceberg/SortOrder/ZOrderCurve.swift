@@ -32,8 +32,8 @@ public struct ZOrderCurve: Sendable {
 
         /// - Parameter schema: of the batches, which need no more than these columns.
         ///
-        /// Throws `.invalidInput` (`bad_sort`) for fewer than one or more than 16 columns, for one that occurs twice, is
-        /// not in the schema, lies in a list or map, or has no order.
+        /// Throws `.invalidInput` (`bad_sort`) for fewer than one or more than 16 columns, for one that occurs twice,
+        /// is not in the schema, lies in a list or map, or has no order.
         public init(fieldIds: [Int], schema: Schema) throws(FirnError) {
             guard 1...ZOrderCurve.columnsMax ~= fieldIds.count, Set(fieldIds).count == fieldIds.count else {
                 throw FirnError(

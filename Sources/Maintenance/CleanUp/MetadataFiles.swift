@@ -6,8 +6,8 @@ import Storage
 /// Deletes metadata files of a table's past.
 ///
 /// Every commit leaves the metadata file of the state before it. The table's log names the last ones
-/// (`write.metadata.previous-versions-max`), and Firn's own commits delete what falls off it. Other writers may not, and
-/// a table whose `write.metadata.delete-after-commit.enabled` was set late has a long past.
+/// (`write.metadata.previous-versions-max`), and Firn's own commits delete what falls off it. Other writers may not,
+/// and a table whose `write.metadata.delete-after-commit.enabled` was set late has a long past.
 ///
 /// A file goes when its number is smaller than any of the log's and the current file's, and it says that it is this
 /// table's. Writers at work use larger numbers, so none of theirs is touched.

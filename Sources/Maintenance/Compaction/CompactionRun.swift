@@ -76,10 +76,10 @@ public struct CompactionRun {
 
     /// Compacts. A report with no groups means that there was nothing to do.
     ///
-    /// Throws what `forecast` throws; `.internal` (`compaction_proof_failed`) when the rewritten rows differ, `.corrupted`
-    /// (`record_count_mismatch`) when an input does not hold the rows its manifest promises, `.conflict` when other
-    /// writers kept winning and nothing could be committed, what `checkpoint` throws, `.outcomeUnknown`, and the
-    /// store's errors. No rows are changed in any case.
+    /// Throws what `forecast` throws; `.internal` (`compaction_proof_failed`) when the rewritten rows differ,
+    /// `.corrupted` (`record_count_mismatch`) when an input does not hold the rows its manifest promises, `.conflict`
+    /// when other writers kept winning and nothing could be committed, what `checkpoint` throws, `.outcomeUnknown`, and
+    /// the store's errors. No rows are changed in any case.
     public func run() throws -> CompactionReport {
         let clock = warehouse.environment.clock
         let started = clock.monotonicNanos()

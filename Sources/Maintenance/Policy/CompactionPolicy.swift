@@ -15,24 +15,24 @@ import Columnar
 ///    worth; then sizes grow so fast that those two hardly weigh.
 /// 5. A partition is also due by a trigger that the table names (files, bytes, commits, age). Then 3 is repeated while
 ///    there is a run. One without new files for `coldAfterMs` takes longest runs, down to half a bit, to its end.
-/// 6. A file of any size of which `deletedShareMin` of the rows are deleted, or that needs `deleteFilesMin` delete files
-///    to be read, makes 3 try its partition too, and is rewritten by itself where no run takes it.
+/// 6. A file of any size of which `deletedShareMin` of the rows are deleted, or that needs `deleteFilesMin` delete
+///    files to be read, makes 3 try its partition too, and is rewritten by itself where no run takes it.
 ///
 /// *Write amplification.* Let a file of `x < T` bytes have the potential `x * log2(T / x)`, one of `T` and more none. A
 /// merge of `X` bytes lowers the sum by `X` times its bits, so one by 3 lowers it by what it writes, at least. What
 /// arrives raises it by at most `bytes * log2(T / f)` (the function is concave, so that equal sizes are the worst), and
 /// it is never negative. Hence all merges by 3 write less than `log2(T / f)` times what arrived; as a rule they have
-/// 1.5 to 2.5 bits, and it is half of that. Filling writes at most `2T` for each whole `T` lacking: about as much as one
-/// more doubling of the bytes it writes would. Merges by 4 are rare, as the next paragraph says. The tests measure all
-/// of it together against the bound, with sizes made to break it. (Sizes are taken to add up; columns compress better
-/// together, which makes outputs smaller and the amplification less.)
+/// 1.5 to 2.5 bits, and it is half of that. Filling writes at most `2T` for each whole `T` lacking: about as much as
+/// one more doubling of the bytes it writes would. Merges by 4 are rare, as the next paragraph says. The tests measure
+/// all of it together against the bound, with sizes made to break it. (Sizes are taken to add up; columns compress
+/// better together, which makes outputs smaller and the amplification less.)
 ///
 /// *Files.* The entropy of sizes is at least `log2` of the whole by its largest part. So without a run of one bit each
 /// file is larger than all smaller ones together, and adding it raises `log2(sum) + entropy` by 1.5 or more: with `q <=
 /// 1/2` the share of the smaller ones, and at most one bit among them, by `-log2(q) + h(q) - (1 - q)`, where `h` is the
-/// entropy of two. So `s` files from `f` up to `T` have a run once `1.5 (s - 2) > log2(T / f) + 1`: at two thirds of the
-/// bound, where merges are due. Smaller files than `f` may stretch the series; then 4 takes the two smallest, whose sum
-/// is less than `T / 2.8^(s - 3)`.
+/// entropy of two. So `s` files from `f` up to `T` have a run once `1.5 (s - 2) > log2(T / f) + 1`: at two thirds of
+/// the bound, where merges are due. Smaller files than `f` may stretch the series; then 4 takes the two smallest, whose
+/// sum is less than `T / 2.8^(s - 3)`.
 ///
 /// Forced, everything below three quarters of `T` is packed in pairs or more, whatever it costs, and every delete is
 /// applied.

@@ -24,8 +24,8 @@ struct GroupRewrite {
     let plan: CompactionPlan
     let deletes: DeleteIndex
     let loader: DeleteLoader
-    /// Called about once a batch with the bytes of input read since the last call, which add up to those of the plan. It
-    /// may wait, so that the rewrite leaves others room, and throws to end it.
+    /// Called about once a batch with the bytes of input read since the last call, which add up to those of the plan.
+    /// It may wait, so that the rewrite leaves others room, and throws to end it.
     let checkpoint: (_ inputBytes: Int64) throws -> Void
     /// Changes batches on their way to the writer; only in tests of the proof.
     var transform: (@Sendable (RecordBatch) -> RecordBatch)?

@@ -8,7 +8,8 @@ import Iceberg
 /// 1. A group is sorted when its plan says so, when the table has a sort order, and when the rows go to another
 ///    partition spec than that of the inputs. Then they are brought together by the new partitions first, so that one
 ///    file is open at a time, whatever the number of partitions.
-/// 2. For a Z order, the curve is laid through a sample of the inputs' rows, of which only the curve's columns are read.
+/// 2. For a Z order, the curve is laid through a sample of the inputs' rows, of which only the curve's columns are
+///    read.
 /// 3. Rows pass through an `ExternalSorter`, with all their columns: those of format version 3 keep their row ids.
 /// 4. The outputs name the order when the table knows it. A Z order has no name in Iceberg: they say that they are
 ///    unsorted.

@@ -35,7 +35,8 @@ public struct MaintenanceJobs: Sendable {
     public func compact(
         _ table: TableIdentifier, request: CompactionRequest = CompactionRequest(), reason: String = "requested",
         waitMs: Int64 = 0, limits: RunLimits = RunLimits(),
-        onProgress: @escaping (CompactionProgress) -> Void = { _ in }, isStopping: @escaping @Sendable () -> Bool = { false }
+        onProgress: @escaping (CompactionProgress) -> Void = { _ in },
+        isStopping: @escaping @Sendable () -> Bool = { false }
     ) throws -> CompactionReport {
         let work = JobWork(action: .compact, compaction: request, onProgress: onProgress)
         let result = try perform(work, table, reason, waitMs, limits, isStopping)

@@ -3,7 +3,8 @@ import Columnar
 
 /// Adds what the pages of one leaf state to the sums of their rows, without making columns of them.
 ///
-/// 1. The values of a dictionary are hashed once, and their hashes are gathered by index; other values a page at a time.
+/// 1. The values of a dictionary are hashed once, and their hashes are gathered by index; other values a page at a
+///    time.
 /// 2. Outside lists entry i belongs to row i; an entry whose level is below the maximum has no value.
 /// 3. In lists, levels tell where rows and lists begin and end; a value's hash is mixed with its place.
 struct LeafHasher {
