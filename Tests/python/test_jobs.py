@@ -20,9 +20,13 @@ def fill(client, files: int = 8, table: str = TABLE) -> list[int]:
     return list(range(files))
 
 
+# The files of a test are few; the policy would let them be.
+EAGER = {"firn.compaction.min-input-files": "5"}
+
+
 def quiet_table(client, table: str = TABLE):
     """One that only schedules compact."""
-    client.create_table(table, "id long required", properties={"firn.compaction.enabled": "false"})
+    client.create_table(table, "id long required", properties=EAGER | {"firn.compaction.enabled": "false"})
 
 
 def wait_for(find, what: str, seconds: float = 30):
@@ -111,9 +115,9 @@ def test_schedules_of_patterns(server, client, warehouse):
     quiet_table(client, "app.other")
     fill(client)
     body = {"cron": "0 1 * * *", "zone": "Europe/Berlin", "window": "01:00-05:00", "bytes-per-hour": "20GiB"}
-    set_ = client.once("PUT", "/v1/schedules/app.*/nightly", body=body).ok().json
-    assert set_["table"] == "app.*" and set_["now"] == "waits" and len(set_["next-runs"]) == 5
-    assert all(run.endswith("T00:00:00Z") or run.endswith("T23:00:00Z") for run in set_["next-runs"])
+    made = client.once("PUT", "/v1/schedules/app.*/nightly", body=body).ok().json
+    assert made["table"] == "app.*" and made["now"] == "waits" and len(made["next-runs"]) == 5
+    assert all(run.endswith(("T00:00:00Z", "T23:00:00Z")) for run in made["next-runs"])
     client.once("PUT", "/v1/tables/app/other/schedules/own", body={"every": "1h"}).ok()
     shown = client.once("GET", "/v1/schedules/app.*/nightly").ok().json
     assert "more specific" in shown["tables"]["app.other"] and "1 group" in shown["tables"][TABLE]
@@ -121,7 +125,7 @@ def test_schedules_of_patterns(server, client, warehouse):
     assert [entry["name"] for entry in listed] == ["nightly", "own"]
 
     text = firn("schedule", "show", "app.*", "nightly", "--output", "table", warehouse=warehouse).ok().stdout
-    assert text.count("\nnext ") == 5 and "explain" in text and "+01:00" in text or "+02:00" in text
+    assert text.count("\nnext ") == 5 and "explain" in text and ("+01:00" in text or "+02:00" in text)
     sql = 'SELECT name, pattern FROM "app.other$schedules"'
     rows = firn("query", sql, "--output", "ndjson", warehouse=warehouse).rows()
     assert rows == [{"name": "own", "pattern": "app.other"}, {"name": "nightly", "pattern": "app.*"}]
@@ -137,8 +141,8 @@ def test_schedules_of_patterns(server, client, warehouse):
     client.once("PUT", "/v1/schedules/app.none/bad", body={"every": "1h"}).problem(404, "table_not_found")
 
 
-def test_the_policy_follows_commits_within_a_second_or_two(server, client):
-    client.create_table(TABLE, "id long required")
+def test_the_policy_follows_commits(server, client):
+    client.create_table(TABLE, "id long required", properties=EAGER)
     fill(client)
     wait_for(lambda: len(client.files(TABLE)) < 8, "compaction after commits", 10)
     wait_for(lambda: jobs(client, kind="compact", state="done"), "job of the policy", 20)
