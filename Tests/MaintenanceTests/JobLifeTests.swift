@@ -179,10 +179,11 @@ import Testing
         let fixture = try WarehouseFixture()
         try fixture.createTable(properties: ["firn.compaction.enabled": "false"])
         for step in 0..<5 { try fixture.append(step * 10..<step * 10 + 10) }
+        let now = fixture.clock.nowMs()
         let gone = JobRow(
-            id: "gone", table: "t.nothing", kind: "compact", state: .running, owner: "x/y", createdMs: 5)
+            id: "gone", table: "t.nothing", kind: "compact", state: .running, owner: "x/y", createdMs: now)
         let left = JobRow(
-            id: "left", table: "t.events", kind: "compact", state: .running, owner: "x/y", createdMs: 6,
+            id: "left", table: "t.events", kind: "compact", state: .running, owner: "x/y", createdMs: now,
             detail: #"{"reason":"firn compact"}"#)
         for job in [gone, left] { try fixture.warehouse.insertJob(job) }
         let scheduler = scheduler(fixture)
