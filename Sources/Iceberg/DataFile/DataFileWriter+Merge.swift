@@ -38,9 +38,10 @@ extension DataFileWriter {
         let known = hasOwnHash ? StoredRowHash.read(source.reader.footer, as: hashedSchema) : nil
         var hash = RowHash()
         for group in 0..<source.rowGroupCount {
-            let target = openPartition(partition.map(SingleValue.encode), partition)
-            let file = try file(of: target, isSorted: false)
-            if source.deletes == nil, file.writer.takes(rowGroup: group, of: source.reader) {
+            // A file is opened for rows only: all those of an input may be deleted.
+            if source.deletes == nil, source.rowCount(rowGroup: group) > 0,
+                let (target, file) = try target(for: source, group, partition)
+            {
                 try checkPlaces(source, group, partition)
                 hash = hash + (try takeOver(source, group, into: file, proof, known))
                 try checkpoint(source.rowCount(rowGroup: group))
@@ -57,6 +58,15 @@ extension DataFileWriter {
             }
         }
         return hash
+    }
+
+    /// The open file of the partition; nil when it cannot take the row group over whole.
+    private func target(
+        for source: DataFileReader, _ group: Int, _ partition: [Value]
+    ) throws -> (partition: OpenPartition, file: OpenDataFile)? {
+        let target = openPartition(partition.map(SingleValue.encode), partition)
+        let file = try file(of: target, isSorted: false)
+        return file.writer.takes(rowGroup: group, of: source.reader) ? (target, file) : nil
     }
 
     private var hashedSchema: Schema { Schema(fields: Array(schema.fields.prefix(hashedColumns))) }
