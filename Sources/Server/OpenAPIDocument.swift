@@ -311,7 +311,7 @@ enum OpenAPIDocument {
               summary: Merge small files now
               operationId: compactTable
               responses:
-                '200': {description: Files and bytes before and after}
+                '200': {description: 'Files and bytes before and after, and "deletes-carried": rows that others deleted meanwhile, deleted in the outputs too'}
                 default: {$ref: '#/components/responses/Problem'}
           /v1/tables/{namespace}/{table}/snapshots:
             parameters: [{$ref: '#/components/parameters/namespace'}, {$ref: '#/components/parameters/table'}]
@@ -356,7 +356,7 @@ enum OpenAPIDocument {
               operationId: setSchedule
               requestBody:
                 required: true
-                content: {application/json: {schema: {type: object, properties: {every: {type: string, examples: [30s, 5m]}, cron: {type: string, examples: ['*/5 * * * *']}, paused: {type: boolean}}}}}
+                content: {application/json: {schema: {$ref: '#/components/schemas/Schedule'}}}
               responses:
                 '200': {description: The schedule as it stands now}
                 default: {$ref: '#/components/responses/Problem'}
@@ -365,6 +365,116 @@ enum OpenAPIDocument {
               operationId: removeSchedule
               responses:
                 '204': {description: Removed}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/schedules/{name}/pause:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            post:
+              summary: Keep a schedule but do not run it
+              operationId: pauseSchedule
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/tables/{namespace}/{table}/schedules/{name}/resume:
+            parameters:
+              - {$ref: '#/components/parameters/namespace'}
+              - {$ref: '#/components/parameters/table'}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            post:
+              summary: Run a paused schedule again
+              operationId: resumeSchedule
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/schedules:
+            get:
+              summary: List all schedules, those of patterns too
+              operationId: listAllSchedules
+              responses:
+                '200': {description: Schedules with their next runs}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/schedules/{pattern}/{name}:
+            parameters:
+              - {name: pattern, in: path, required: true, description: 'A table or a pattern: events.*', schema: {type: string}}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            get:
+              summary: Show a schedule, its next five runs, and what it would do now
+              operationId: showPatternSchedule
+              responses:
+                '200': {description: 'The schedule, with `explain`, and a line about each table it matches'}
+                default: {$ref: '#/components/responses/Problem'}
+            put:
+              summary: Set a schedule of a table or a pattern
+              operationId: setPatternSchedule
+              requestBody:
+                required: true
+                content: {application/json: {schema: {$ref: '#/components/schemas/Schedule'}}}
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+            delete:
+              summary: Remove a schedule
+              operationId: removePatternSchedule
+              responses:
+                '204': {description: Removed}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/schedules/{pattern}/{name}/pause:
+            parameters:
+              - {name: pattern, in: path, required: true, schema: {type: string}}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            post:
+              summary: Keep a schedule but do not run it
+              operationId: pausePatternSchedule
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/schedules/{pattern}/{name}/resume:
+            parameters:
+              - {name: pattern, in: path, required: true, schema: {type: string}}
+              - {name: name, in: path, required: true, schema: {type: string}}
+            post:
+              summary: Run a paused schedule again
+              operationId: resumePatternSchedule
+              responses:
+                '200': {description: The schedule as it stands now}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/jobs:
+            get:
+              summary: List maintenance jobs, newest first
+              operationId: listJobs
+              parameters:
+                - {name: table, in: query, schema: {type: string}}
+                - {name: kind, in: query, schema: {type: string, enum: [compact, expire, manifests, clean]}}
+                - {name: state, in: query, schema: {type: string, enum: [planned, running, done, failed, cancelled]}}
+                - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 10000, default: 100}}
+              responses:
+                '200': {description: Jobs with their figures}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/jobs/{id}:
+            parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: Show a job
+              operationId: showJob
+              responses:
+                '200': {description: 'The job, its figures, and the report of its last run'}
+                default: {$ref: '#/components/responses/Problem'}
+            delete:
+              summary: Cancel a job
+              operationId: cancelJob
+              responses:
+                '200': {description: Cancelled}
+                '202': {description: The job stops at its next checkpoint}
+                default: {$ref: '#/components/responses/Problem'}
+          /v1/jobs/{id}/cancel:
+            parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Cancel a job
+              operationId: cancelJobByPost
+              responses:
+                '200': {description: Cancelled}
+                '202': {description: The job stops at its next checkpoint}
                 default: {$ref: '#/components/responses/Problem'}
           /v1/query:
             post:
@@ -404,6 +514,46 @@ enum OpenAPIDocument {
               description: What went wrong (RFC 9457), with a stable code
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
           schemas:
+            Schedule:
+              type: object
+              description: One of `every`, `cron` and `on`.
+              properties:
+                every: {type: string, examples: [30s, 5m, 1h30m]}
+                cron: {type: string, examples: ['*/5 * * * *', '@daily']}
+                'on': {type: string, enum: [commit]}
+                action: {type: string, enum: [compact, expire, manifests, clean], default: compact}
+                zone: {type: string, default: UTC, examples: [Europe/Berlin]}
+                window: {type: string, examples: ['01:00-05:00', '22:00-04:00']}
+                concurrency: {type: integer, minimum: 1, maximum: 64}
+                bytes-per-hour: {type: string, examples: [20GiB]}
+                cpu-share: {type: string, examples: ['50%']}
+                options: {type: object, additionalProperties: {type: string}, examples: [{write.target-file-size-bytes: '134217728'}]}
+                paused: {type: boolean, default: false}
+            Health:
+              type: object
+              description: How the table's files are; at most ten seconds old.
+              properties:
+                status: {type: string, enum: [empty, failing, backlog, deletes, compacting soon, fragmented, healthy]}
+                reason: {type: string}
+                partitions: {type: integer}
+                data-files: {type: integer}
+                bytes: {type: integer}
+                small-files: {type: integer}
+                small-bytes: {type: integer}
+                small-file-ratio: {type: number}
+                files-with-deletes: {type: integer}
+                files-per-partition-median: {type: integer}
+                files-per-partition-max: {type: integer}
+                partitions-over-bound: {type: integer}
+                target-bytes: {type: integer}
+                flush-bytes: {type: integer}
+                files-allowed-beyond-full: {type: integer}
+                write-amplification: {type: [number, 'null']}
+                write-amplification-bound: {type: number}
+                backlog-files: {type: integer}
+                backlog-bytes: {type: integer}
+                last-run-ms: {type: [integer, 'null']}
+                failures: {type: integer}
             Problem:
               type: object
               required: [status, code, detail]
