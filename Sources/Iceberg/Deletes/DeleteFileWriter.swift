@@ -73,7 +73,7 @@ public struct DeleteFileWriter {
             let location = try path("", index, "puffin")
             let sink = try store.putStream(location)
             do {
-                let written = try writeVectors(spec.value, location) { try sink.write($0) }
+                let written = try writeVectors(spec.value.sorted(by: Self.precedes), location) { try sink.write($0) }
                 try sink.finish()
                 added += written.added
                 removed += written.removed
@@ -83,6 +83,13 @@ public struct DeleteFileWriter {
             }
         }
         return (added, removed)
+    }
+
+    /// By partition as rewritten manifests have it, then by path.
+    private static func precedes(_ a: Target, _ b: Target) -> Bool {
+        let (x, y) = (a.task.dataFile, b.task.dataFile)
+        if ManifestRewriter.precedes(x.partition, y.partition) { return true }
+        return !ManifestRewriter.precedes(y.partition, x.partition) && x.path < y.path
     }
 
     private func writeVectors(

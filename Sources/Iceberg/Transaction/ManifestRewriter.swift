@@ -148,7 +148,7 @@ public struct ManifestRewriter {
     }
 
     /// A total order: null, then values, then NaN.
-    private static func precedes(_ a: [Value], _ b: [Value]) -> Bool {
+    static func precedes(_ a: [Value], _ b: [Value]) -> Bool {
         for (x, y) in zip(a, b) where x != y {
             let (low, high) = (place(x), place(y))
             if low != high { return low < high }
