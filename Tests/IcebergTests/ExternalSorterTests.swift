@@ -169,6 +169,55 @@ import Testing
         #expect(space.openFiles == 0)
     }
 
+    /// Text waits as numbers until its dictionary is full, and comes back as it was, nested or not.
+    @Test(arguments: [0, 12_000, 24_000])
+    func codedTextComesBack(_ rowsOfFewValues: Int) throws {
+        let inner = StructType(fields: [Field(id: 4, name: "a", required: false, type: .string)])
+        let schema = Schema(fields: [
+            Field(id: 1, name: "key", required: true, type: .long),
+            Field(id: 2, name: "text", required: false, type: .string),
+            Field(id: 3, name: "s", required: false, type: .structure(inner)),
+            Field(
+                id: 5, name: "l", required: false,
+                type: .list(ListType(elementId: 6, element: .binary, elementRequired: false))),
+        ])
+        let random = SeededRandom(seed: UInt64(rowsOfFewValues))
+        let order = SortOrder(orderId: 1, fields: [SortField(sourceId: 1)])
+        let space = MemorySpill()
+        let sorter = ExternalSorter(
+            order: try #require(RowOrder(order, schema: schema)), schema: schema, memoryBytesMax: 1 << 20, spill: space)
+        var batches: [RecordBatch] = []
+        for start in stride(from: 0, to: 24_000, by: 2400) {
+            let builder = BatchBuilder(schema)
+            for row in start..<start + 2400 {
+                let few = row < rowsOfFewValues
+                func text() -> String {
+                    "some text, \(few ? random.next(below: 300) : row * 7 + random.next(below: 7))"
+                }
+                builder.columns[0].append(.long(Int64(random.next(below: 5000))))
+                builder.columns[1].append([.null, .string(""), .string(text())].randomElement(random))
+                builder.columns[2].append(random.chance(1, in: 9) ? .null : .structure([.string(text())]))
+                builder.columns[3].append(
+                    .list((0..<random.next(below: 3)).map { _ in .binary(Array(text().utf8)) }))
+            }
+            batches.append(builder.finish())
+            try sorter.add(batches[batches.count - 1])
+        }
+        var found: [[Value]] = []
+        try sorter.finish { batch in
+            #expect(batch.schema == schema)
+            found += Self.rows([batch])
+        }
+        let expected = Self.rows(batches).enumerated().sorted { a, b in
+            guard case .long(let x) = a.element[0], case .long(let y) = b.element[0], x != y else {
+                return a.offset < b.offset
+            }
+            return x < y
+        }.map(\.element)
+        #expect(found == expected)
+        #expect(space.filesMade > 0 && space.openFiles == 0)
+    }
+
     /// Text that differs late, or only in its length, or by zeros at its end.
     @Test func longKeysAreToldApart() throws {
         let schema = Schema(fields: [Field(id: 1, name: "key", required: false, type: .binary)])

@@ -8,7 +8,8 @@ extension Column {
         rows.withUnsafeBufferPointer { taking($0) }
     }
 
-    func taking(_ rows: UnsafeBufferPointer<Int32>) -> Column {
+    /// The rows `rows`, in that order, as above.
+    public func taking(_ rows: UnsafeBufferPointer<Int32>) -> Column {
         var taken: Buffer<UInt8>?
         var nulls = 0
         if let validity {
@@ -38,11 +39,12 @@ extension Column {
         case .bytes(let offsets, let bytes):
             let (ends, total) = Column.gatherOffsets(offsets, rows)
             let output = Buffer<UInt8>(capacity: total)
-            let (starts, source) = (offsets.values, bytes.values)
-            for row in rows {
-                let range = Int(starts[Int(row)])..<Int(starts[Int(row) + 1])
-                output.append(UnsafeBufferPointer(rebasing: source[range]))
+            let (starts, source, to, at) = (offsets.pointer, bytes.pointer, output.pointer, ends.pointer)
+            for index in 0..<rows.count {
+                let length = Int(at[index &+ 1] &- at[index])
+                PaddedCopy.copy(to + Int(at[index]), source + Int(starts[Int(rows[index])]), length)
             }
+            output.commit(total)
             return .bytes(offsets: ends, bytes: output)
         case .structure(let children): return .structure(children.map { $0.taking(rows) })
         case .list(let offsets, let element):
@@ -72,13 +74,18 @@ extension Column {
         _ offsets: Buffer<Int32>, _ rows: UnsafeBufferPointer<Int32>
     ) -> (Buffer<Int32>, total: Int) {
         let output = Buffer<Int32>(capacity: rows.count + 1)
-        var total: Int32 = 0
-        output.append(0)
-        for row in rows {
-            total += offsets[Int(row) + 1] - offsets[Int(row)]
-            output.append(total)
+        let (from, to, rowCount) = (offsets.pointer, output.pointer, offsets.count &- 1)
+        var total = 0
+        to[0] = 0
+        for index in 0..<rows.count {
+            let row = Int(rows[index])
+            precondition(UInt(bitPattern: row) < UInt(bitPattern: rowCount), "row out of range")
+            total &+= Int(from[row &+ 1] &- from[row])
+            to[index &+ 1] = Int32(truncatingIfNeeded: total)
         }
-        return (output, Int(total))
+        precondition(total <= Int(Int32.max), "too many items for one column")
+        output.commit(rows.count + 1)
+        return (output, total)
     }
 
     /// The offsets of the taken lists, and the rows of the child that they hold.

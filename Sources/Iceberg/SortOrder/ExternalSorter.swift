@@ -13,7 +13,8 @@ import Columnar
 ///
 /// So every row is copied twice and its key sorted twice, whatever the number of runs. Why whole rows are put aside,
 /// and not the keys alone: rows of a compressed columnar file cannot be fetched one by one, so each of several passes
-/// over the inputs would decode all of them anew, which costs more than to write and read what was decoded.
+/// over the inputs would decode all of them anew, which costs more than to write and read what was decoded. Text of few
+/// distinct values waits as numbers (`TextCoding`), which makes most of that small.
 ///
 /// What memory does not hold goes to `SpillSpace`. One owner, one thread at a time; after a throw it must be dropped,
 /// and leaves nothing behind.
@@ -22,6 +23,10 @@ public final class ExternalSorter {
     private let schema: Schema
     private let memoryBytesMax: Int
     private let spill: (any SpillSpace)?
+    /// Of the batches that wait; nil when they are as they came.
+    private var coding: TextCoding?
+    /// False when rows are not put aside by themselves, and once coding has failed often enough.
+    private var mayCode: Bool
     private var batches: [RecordBatch] = []
     private var keys: [[Column]] = []
     private var waitingBytes = 0
@@ -51,6 +56,7 @@ public final class ExternalSorter {
     public convenience init(order: RowOrder, schema: Schema, memoryBytesMax: Int, spill: any SpillSpace) {
         self.init(
             order: order, schema: schema, memoryBytesMax: max(memoryBytesMax, 1 << 20), holding: spill)
+        mayCode = true
     }
 
     /// One that holds all rows in memory or, with a space, what `spillRun` was not called for.
@@ -59,13 +65,12 @@ public final class ExternalSorter {
         self.schema = schema
         self.memoryBytesMax = memoryBytesMax
         self.spill = spill
+        mayCode = false
     }
 
     /// Bytes of memory held by rows, and taken by sorting them.
     public var bufferedBytes: Int { waitingBytes + smallBytes }
     public var isEmpty: Bool { batches.isEmpty && small.isEmpty && runs.isEmpty }
-    /// True when some rows are in temporary files.
-    var hasSpilled: Bool { !runs.isEmpty }
 
     /// Takes rows. Throws what `SpillSpace` throws.
     ///
@@ -91,22 +96,37 @@ public final class ExternalSorter {
 
     private func take(_ batch: RecordBatch) throws {
         let columns = order.columns(of: batch)
+        let batch = try coded(batch)
         let bytes =
             batch.byteCount + columns.reduce(0) { $0 + $1.byteCount } + batch.rowCount * Self.bytesPerRow
-        let bound = memoryBytesMax - 2 * blockBytesTarget
+        let bound = memoryBytesMax - (coding?.byteCount ?? 0) - 2 * blockBytesTarget
         if spill != nil, !batches.isEmpty, waitingBytes + bytes > bound { try spillRun() }
         batches.append(batch)
         keys.append(columns)
         waitingBytes += bytes
     }
 
+    /// The batch as it waits. When a dictionary is full, the rows before are put aside, and the next ones are coded anew.
+    private func coded(_ batch: RecordBatch) throws -> RecordBatch {
+        if mayCode, coding == nil, batches.isEmpty, runs.isEmpty {
+            coding = TextCoding(sample: batch, except: order.sourceIds, bytesMax: memoryBytesMax / 4)
+            mayCode = coding != nil
+        }
+        while let known = coding {
+            if let coded = known.encode(batch) { return coded }
+            try spillRun()
+            coding = known.withoutFull()
+        }
+        mayCode = false
+        return batch
+    }
+
     private var blockBytesTarget: Int { min(max(memoryBytesMax / 64, Self.blockBytesMin), Self.blockBytesMax) }
 
-    /// Puts aside what waits, as a run.
+    /// Puts aside what waits, as a run; a few rows that wait for company stay.
     func spillRun() throws {
-        try takeSmall()
         guard let spill, !batches.isEmpty else { return }
-        let run = SpilledRun(schema: batches[0].schema, file: try spill.makeFile())
+        let run = SpilledRun(schema: batches[0].schema, coding: coding, file: try spill.makeFile())
         let source = takeWaiting()
         while let block = source.next() { try append(block, to: run) }
         runs.append(run)
@@ -142,12 +162,27 @@ public final class ExternalSorter {
     public func finish(_ body: (RecordBatch) throws -> Void) throws {
         try takeSmall()
         if !runs.isEmpty, waitingBytes > memoryBytesMax / 2 { try spillRun() }
-        let held = waitingBytes
-        try shorten(held: held)
-        var sources: [any RunSource] = runs.map { StoredBlocks($0) }
+        try shorten(held: waitingBytes)
+        // What was coded in different ways is merged as it came.
+        var shared = runs.isEmpty ? coding : Self.commonCoding(runs)
+        if !batches.isEmpty, coding !== shared { shared = nil }
+        var sources: [any RunSource] = runs.map { StoredBlocks($0, decodes: $0.coding !== shared) }
         runs = []
-        if !batches.isEmpty { sources.append(takeWaiting()) }
-        try RunMerge(order: order, sources).run(body)
+        if !batches.isEmpty {
+            let waiting = takeWaiting()
+            if let coding, coding !== shared {
+                sources.append(DecodedBlocks(waiting, coding))
+            } else {
+                sources.append(waiting)
+            }
+        }
+        coding = nil
+        try RunMerge(order: order, sources).run { try body(shared?.decode($0) ?? $0) }
+    }
+
+    private static func commonCoding(_ runs: [SpilledRun]) -> TextCoding? {
+        guard let first = runs.first?.coding, runs.allSatisfy({ $0.coding === first }) else { return nil }
+        return first
     }
 
     /// Merges neighbouring runs until a block of each fits in memory.
@@ -162,10 +197,11 @@ public final class ExternalSorter {
             while !runs.isEmpty {
                 let part = Array(runs.prefix(together))
                 runs.removeFirst(part.count)
-                let run = SpilledRun(schema: schema, file: try spill.makeFile())
-                try RunMerge(order: order, part.map { StoredBlocks($0) }).run {
-                    try append($0, to: run)
-                }
+                let shared = Self.commonCoding(part)
+                let run = SpilledRun(
+                    schema: shared?.schema ?? schema, coding: shared, file: try spill.makeFile())
+                let sources = part.map { StoredBlocks($0, decodes: $0.coding !== shared) }
+                try RunMerge(order: order, sources).run { try append($0, to: run) }
                 longer.append(run)
             }
             runs = longer

@@ -11,17 +11,38 @@ protocol RunSource: AnyObject {
 /// A run in a temporary file.
 final class StoredBlocks: RunSource {
     private let run: SpilledRun
+    private let decodes: Bool
     private var index = 0
 
-    init(_ run: SpilledRun) { self.run = run }
+    /// - Parameter decodes: gives rows as they came when the run's are coded.
+    init(_ run: SpilledRun, decodes: Bool) {
+        self.run = run
+        self.decodes = decodes
+    }
 
     var isAtEnd: Bool { index >= run.blockCount }
 
     func next() throws -> RecordBatch? {
         guard index < run.blockCount else { return nil }
         defer { index += 1 }
-        return try run.read(block: index)
+        let batch = try run.read(block: index)
+        return decodes ? run.coding?.decode(batch) ?? batch : batch
     }
+}
+
+/// Coded rows as they came.
+final class DecodedBlocks: RunSource {
+    private let source: any RunSource
+    private let coding: TextCoding
+
+    init(_ source: any RunSource, _ coding: TextCoding) {
+        self.source = source
+        self.coding = coding
+    }
+
+    var isAtEnd: Bool { source.isAtEnd }
+
+    func next() throws -> RecordBatch? { try source.next().map(coding.decode) }
 }
 
 /// Batches in memory, whose rows are gathered in order.

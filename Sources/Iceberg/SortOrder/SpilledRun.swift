@@ -13,13 +13,16 @@ final class SpilledRun {
     }
 
     private let schema: Schema
+    /// Of its rows; nil when they are as they came.
+    let coding: TextCoding?
     private let file: any SpillFile
     private var blocks: [Block] = []
     /// Of the largest block in memory.
     private(set) var blockBytesMax = 0
 
-    init(schema: Schema, file: any SpillFile) {
+    init(schema: Schema, coding: TextCoding? = nil, file: any SpillFile) {
         self.schema = schema
+        self.coding = coding
         self.file = file
     }
 
