@@ -76,10 +76,8 @@ public struct TableHealth: Hashable, Sendable {
         let off = options.isEnabled ? "" : "; compaction is off (\(CompactionOptions.enabledProperty))"
         if let worst {
             let bound = bounds.filesMax(bytes: worst.bytes)
-            return (
-                .backlog,
-                "\(many(overCount, "partition")) above the bound, the fullest with \(worst.files) files of \(bound)\(off)"
-            )
+            let fullest = "the fullest with \(worst.files) files of \(bound)"
+            return (.backlog, "\(many(overCount, "partition")) above the bound, \(fullest)\(off)")
         }
         let dirty = plans.filter { $0.reason == .deletes }
         if !dirty.isEmpty {
