@@ -106,7 +106,8 @@ public final class ExternalSorter {
         waitingBytes += bytes
     }
 
-    /// The batch as it waits. When a dictionary is full, the rows before are put aside, and the next ones are coded anew.
+    /// The batch as it waits. When a dictionary is full, the rows before are put aside, and the next ones are coded
+    /// anew.
     private func coded(_ batch: RecordBatch) throws -> RecordBatch {
         if mayCode, coding == nil, batches.isEmpty, runs.isEmpty {
             coding = TextCoding(sample: batch, except: order.sourceIds, bytesMax: memoryBytesMax / 4)

@@ -1,7 +1,8 @@
 import Base
 import Columnar
 
-/// Distinct byte strings, numbered in order of appearance; the empty one is 0. Found through a table with linear probing.
+/// Distinct byte strings, numbered in order of appearance; the empty one is 0. Found through a table with linear
+/// probing.
 final class TextDictionary {
     private struct Slot: BitwiseCopyable {
         var hash: UInt32
