@@ -173,18 +173,18 @@ struct PolicyTable {
     }
 
     @Test func choicesCountDoublings() throws {
-        func best(_ sizes: [Int64], target: Int64 = 1000, least: Double = 1, isFinal: Bool = false) -> MergeChoice? {
+        func best(_ sizes: [Int64], target: Int64 = 1000, least: Double = 1, aim: MergeChoice.Aim = .bits) -> MergeChoice? {
             MergeChoice.best(
                 of: sizes, targetBytes: target, bytesMax: 2 * target, filesMin: 2, filesMax: 100, bitsMin: least,
-                isFinal: isFinal)
+                aim: aim)
         }
         #expect(best([1]) == nil && best([]) == nil && best([1, 2]) == nil)
         #expect(best([5, 5]) == MergeChoice(count: 2, bits: 1))
         #expect(best([1, 1, 1, 1])?.bits == 2)
         // Twice as far past the target as within it: one doubling less.
-        let past = try #require(best([500, 500, 500, 500], isFinal: false))
+        let past = try #require(best([500, 500, 500, 500]))
         #expect(past.count == 2 && abs(past.bits - 1) < 1e-9)
         #expect(best([900, 900]) == nil)
-        #expect(best([100, 900]) == nil && best([100, 900], least: 0.4, isFinal: true)?.count == 2)
+        #expect(best([100, 900]) == nil && best([100, 900], least: 0.4, aim: .last)?.count == 2)
     }
 }

@@ -185,9 +185,9 @@ import Testing
     }
 
     @Test func pressureSlowsDownToAQuarter() {
-        #expect(IngestYield.restNanos(workNanos: 50_000_000, pressure: 0.2) == 0)
-        #expect(IngestYield.restNanos(workNanos: 50_000_000, pressure: 1) == 150_000_000)
-        #expect(IngestYield.restNanos(workNanos: 50_000_000, pressure: 0.625) == 75_000_000)
-        #expect(IngestYield.restNanos(workNanos: .max, pressure: 1) == 250_000_000)
+        #expect(IngestYield.restNanos(workNanos: 50_000_000, processorNanos: 0, pressure: 0.2) == 0)
+        #expect(IngestYield.restNanos(workNanos: 50_000_000, processorNanos: 0, pressure: 1) == 150_000_000)
+        #expect(IngestYield.restNanos(workNanos: 50_000_000, processorNanos: 0, pressure: 0.625) == 75_000_000)
+        #expect(IngestYield.restNanos(workNanos: .max, processorNanos: 0, pressure: 1) == 250_000_000)
     }
 }

@@ -73,7 +73,7 @@ struct PartitionGrouping {
     private static func number(_ column: Column) -> (codes: [Int32], count: Int) {
         switch column.storage {
         case .boolean(let b): return number(column) { b[$0] }
-        case .int32(let b): return number(column) { b[$0] }
+        case .int32(let b): return numberNear(column, b) ?? number(column) { b[$0] }
         case .int64(let b): return number(column) { b[$0] }
         case .decimal(let b): return number(column) { b[$0] }
         // Bits, so that NaN equals itself.
@@ -106,6 +106,26 @@ struct PartitionGrouping {
             codes[row] = lastCode
         }
         return (codes, known.count)
+    }
+
+    /// Where values lie close together, as those of most transforms do, a table of all between stands for the
+    /// dictionary; nil where they do not. Null has the place after the last.
+    private static func numberNear(_ column: Column, _ values: Buffer<Int32>) -> (codes: [Int32], count: Int)? {
+        guard let least = values.values.min(), let most = values.values.max(),
+            Int(most) - Int(least) < max(1024, column.rowCount)
+        else { return nil }
+        let null = Int(most) - Int(least) + 1
+        var known = [Int32](repeating: -1, count: null + 1)
+        var count: Int32 = 0
+        let codes = (0..<column.rowCount).map { row in
+            let place = column.isNull(row) ? null : Int(values[row]) - Int(least)
+            if known[place] < 0 {
+                known[place] = count
+                count += 1
+            }
+            return known[place]
+        }
+        return (codes, Int(count))
     }
 
     private static func combine(_ codes: inout [Int32], _ next: [Int32]) -> Int {

@@ -50,7 +50,7 @@ extension Transform {
     ///
     /// Spec: https://iceberg.apache.org/spec/#appendix-b-32-bit-hash-requirements
     public static func bucketHash(_ value: Value) -> UInt32 {
-        func long(_ v: Int64) -> UInt32 { withUnsafeBytes(of: v.littleEndian) { Murmur3.hash32($0) } }
+        func long(_ v: Int64) -> UInt32 { Murmur3.hash32(UInt64(bitPattern: v)) }
         switch value {
         case .int(let v), .date(let v): return long(Int64(v))
         case .long(let v), .time(let v), .timestamp(let v), .timestamptz(let v): return long(v)

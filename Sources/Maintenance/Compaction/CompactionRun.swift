@@ -19,6 +19,9 @@ import Storage
 /// The inputs stay on disk for the snapshots that name them, until those expire. Every snapshot reads as before, and
 /// ingest commits go on meanwhile: the committer rebases one on the other (G6).
 public struct CompactionRun {
+    /// Called with the bytes of input read since the last call, and whether the bound on files demands the work.
+    public typealias Checkpoint = (_ inputBytes: Int64, _ isDue: Bool) throws -> Void
+
     /// Bytes read between commits.
     static let commitBytesMax: Int64 = 256 << 20
     /// What is finished is not kept from readers for longer, and not risked.
@@ -34,11 +37,14 @@ public struct CompactionRun {
     public var width = 1
     /// Calls do not overlap, whatever the width.
     public var onProgress: (CompactionProgress) -> Void = { _ in }
-    /// Called about once a batch with the bytes of input read since the last call; one call at a time. It may wait, to
-    /// pace the run, and throws to end it. What is committed stays.
-    public var checkpoint: (_ inputBytes: Int64) throws -> Void = { _ in }
+    /// Called about once a batch; one call at a time. It may wait, to pace the run, and throws to end it. What is
+    /// committed stays.
+    public var checkpoint: Checkpoint = { _, _ in }
     /// Asked before each group, on any thread; false ends the run after those that are under way.
     public var mayBeginGroup: @Sendable () -> Bool = { true }
+    /// After this long no further group is begun. The next run plans what is left in the light of what has arrived
+    /// meanwhile, so that small merges do not wait behind large ones that are less pressing by then. Nil: no end.
+    public var sliceMs: Int64?
     /// Properties that count instead of the table's own.
     public var properties: [String: String] = [:]
     /// Changes batches on their way to the writer; only in tests of the proof.
@@ -156,9 +162,11 @@ public struct CompactionRun {
             report.add(outcome)
         }
         progress.add(plans)
+        let sliceEnd = sliceMs.map { clock.monotonicNanos() + $0 * 1_000_000 } ?? .max
         do {
             try Fanout.run(plans, width: width) { plan in
-                try rewrite(plan, base, progress)
+                guard mayBeginGroup(), clock.monotonicNanos() < sliceEnd else { return Rewritten.left }
+                return try rewrite(plan, base, progress)
             } discard: { rewritten in
                 if case .finished(let group) = rewritten { try? warehouse.ledger.abandon(group.paths) }
             } receive: { rewritten in
@@ -188,11 +196,10 @@ public struct CompactionRun {
 
     /// One plan, on whatever thread.
     private func rewrite(_ plan: CompactionPlan, _ base: RunBase, _ progress: RunProgress) throws -> Rewritten {
-        guard mayBeginGroup() else { return .left }
         let rewrite = GroupRewrite(
             warehouse: warehouse, table: base.table, plan: plan, deletes: base.deletes, loader: base.loader,
             checkpoint: { bytes in
-                try progress.read(bytes)
+                try progress.read(bytes, isDue: plan.isDue)
                 try warehouse.environment.faults.reach(.compactionBatchWritten)
             }, transform: transform, fault: fault)
         return try stopping(progress) {

@@ -45,7 +45,7 @@ struct GroupCommits {
         var round = 1
         while !groups.isEmpty {
             do {
-                try progress.read(0)
+                try progress.read(0, isDue: true)
                 try beforeCommit()
                 try warehouse.environment.faults.reach(.compactionBeforeCommit)
                 outcome.snapshotId = try replace(groups, checkedAt: checkedAt)
@@ -70,7 +70,7 @@ struct GroupCommits {
         _ groups: inout [FinishedGroup], _ conflict: FirnError, _ outcome: inout Outcome
     ) throws -> Int64 {
         let now = try warehouse.committer(for: table).table()
-        let meanwhile = try Meanwhile(now, groups.map(\.plan), warehouse: warehouse, checkpoint: progress.read)
+        let meanwhile = try Meanwhile(now, groups.map(\.plan), warehouse: warehouse, checkpoint: { try progress.read($0, isDue: true) })
         guard let snapshotId = meanwhile.snapshotId else { throw conflict }
         var kept: [FinishedGroup] = []
         for index in groups.indices {

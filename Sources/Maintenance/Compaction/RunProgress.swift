@@ -14,12 +14,12 @@ final class RunProgress: @unchecked Sendable {
     }
 
     private let state = Mutex(State())
-    private let checkpoint: (Int64) throws -> Void
+    private let checkpoint: CompactionRun.Checkpoint
     private let onProgress: (CompactionProgress) -> Void
     private let table: String
 
     init(
-        table: String, checkpoint: @escaping (Int64) throws -> Void,
+        table: String, checkpoint: @escaping CompactionRun.Checkpoint,
         onProgress: @escaping (CompactionProgress) -> Void
     ) {
         self.table = table
@@ -34,8 +34,8 @@ final class RunProgress: @unchecked Sendable {
         }
     }
 
-    /// What `GroupRewrite` calls. Throws what the checkpoint throws, `.cancelled` after `stop`.
-    func read(_ bytes: Int64) throws {
+    /// Throws what the checkpoint throws, `.cancelled` after `stop`.
+    func read(_ bytes: Int64, isDue: Bool) throws {
         try state.withLock { state in
             guard !state.isStopped else {
                 throw FirnError(
@@ -44,7 +44,7 @@ final class RunProgress: @unchecked Sendable {
             }
             state.bytesDone += bytes
             if bytes > 0 { report(state) }
-            try checkpoint(bytes)
+            try checkpoint(bytes, isDue)
         }
     }
 

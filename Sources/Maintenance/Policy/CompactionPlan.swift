@@ -40,10 +40,13 @@ public struct CompactionPlan: Hashable, Sendable {
     public let outputSpecId: Int
     /// Files that the rows are cut into, in each partition of the output: one, unless a wide sort asks for more.
     public let expectedOutputFiles: Int
+    /// The bound on the files of the partition demands it, so it does not step back for ingest.
+    public let isDue: Bool
 
     public init(
         specId: Int, partition: [Value], files: [CompactionCandidate], reason: Reason,
-        strategy: CompactionStrategy = .binPack, outputSpecId: Int? = nil, targetBytes: Int64? = nil
+        strategy: CompactionStrategy = .binPack, outputSpecId: Int? = nil, targetBytes: Int64? = nil,
+        isDue: Bool = false
     ) {
         self.specId = specId
         self.partition = partition
@@ -51,6 +54,7 @@ public struct CompactionPlan: Hashable, Sendable {
         self.reason = reason
         self.strategy = strategy
         self.outputSpecId = outputSpecId ?? specId
+        self.isDue = isDue
         let bytes = files.reduce(0) { $0 + $1.fileBytes }
         guard let target = targetBytes, strategy != .binPack, bytes / 2 > target else {
             expectedOutputFiles = 1

@@ -23,6 +23,7 @@ struct CompactionPlanner {
     private struct Group {
         let files: [CompactionCandidate]
         let reason: CompactionPlan.Reason
+        var isDue = false
     }
 
     init(
@@ -48,7 +49,7 @@ struct CompactionPlanner {
         }
         if !drives.values.contains(where: { $0 > .ready }) { drives = [:] }
         let files = state.candidates(in: Set(drives.keys).union(withDeletes))
-        var plans: [(excess: Int, plan: CompactionPlan)] = []
+        var plans: [(excess: Int, drive: Drive, plan: CompactionPlan)] = []
         var rewritten: [CompactionCandidate] = []
         for (place, candidates) in files {
             let totals = included[place]!
@@ -58,11 +59,16 @@ struct CompactionPlanner {
             let groups = groups(of: candidates, totals, drive)
             let taken = Set(groups.lazy.flatMap(\.files).map(\.path))
             let excess = bounds.excess(files: totals.files, bytes: totals.bytes)
-            plans += groups.map { (excess, plan($0, in: place)) }
+            plans += groups.map { (excess, drive, plan($0, in: place)) }
             rewritten += dirty.filter { !taken.contains($0.path) }
         }
-        plans.sort { ($1.excess, $0.plan) < ($0.excess, $1.plan) }
-        return plans.map(\.plan) + singles(rewritten, .deletes)
+        plans.sort { ($1.excess, $0.plan.bytes, $0.plan) < ($0.excess, $1.plan.bytes, $1.plan) }
+        var bytes: Int64 = 0
+        let kept = plans.filter { _, drive, plan in
+            bytes += plan.bytes
+            return drive > .ready || bytes <= CompactionPolicy.readyBytesMax
+        }
+        return kept.map(\.plan) + singles(rewritten, .deletes)
     }
 
     private func isDirty(_ file: CompactionCandidate, _ totals: PlaceTotals) -> Bool {
@@ -106,7 +112,10 @@ struct CompactionPlanner {
             excess -= group.count - 1
             let bytes = group.reduce(0) { $0 + $1.fileBytes }
             let isFull = bytes >= options.targetBytes - options.targetBytes / 4
-            groups.append(Group(files: group, reason: drive == .cold ? .cold : isFull ? .full : .tier))
+            groups.append(
+                Group(
+                    files: group, reason: drive == .cold ? .cold : isFull ? .full : .tier,
+                    isDue: excess + group.count - 1 >= bounds.due))
         }
         return groups
     }
@@ -127,12 +136,12 @@ struct CompactionPlanner {
     }
 
     private func run(_ files: [CompactionCandidate], _ drive: Drive, _ excess: Int) -> Range<Int>? {
-        let isFinal = drive == .cold
         // The table's own number of files is about when to merge more, not about the bound.
         let choice = MergeChoice.best(
             of: files.lazy.map(\.fileBytes), targetBytes: options.targetBytes, bytesMax: options.groupBytesMax,
             filesMin: drive == .triggered ? options.inputFilesMin ?? 2 : 2, filesMax: options.groupFilesMax,
-            bitsMin: isFinal ? CompactionPolicy.coldBitsMin : 1, isFinal: isFinal)
+            bitsMin: drive == .cold ? CompactionPolicy.coldBitsMin : 1,
+            aim: drive == .cold ? .last : excess >= bounds.urgent ? .relief : .bits)
         if let choice { return 0..<choice.count }
         guard excess >= bounds.urgent, files[0].fileBytes + files[1].fileBytes <= options.groupBytesMax else {
             return nil
@@ -146,7 +155,8 @@ struct CompactionPlanner {
         return CompactionPlan(
             specId: place.specId, partition: place.partition, files: group.files.sorted(by: Self.isOlder),
             reason: group.reason, strategy: isSmall ? .binPack : strategy,
-            outputSpecId: isSmall ? place.specId : state.layout.specId, targetBytes: options.targetBytes)
+            outputSpecId: isSmall ? place.specId : state.layout.specId, targetBytes: options.targetBytes,
+            isDue: group.isDue)
     }
 
     private func singles(_ files: [CompactionCandidate], _ reason: CompactionPlan.Reason) -> [CompactionPlan] {

@@ -7,10 +7,12 @@ import Columnar
 /// `ceil(bytes / T)`. The policy keeps `E <= log2(T / f)` and writes less than `log2(T / f)` times what arrives.
 ///
 /// 1. A partition with `E` from `due` on (a third below the bound, `CompactionBounds`) is merged until `E` is below.
-///    When some are, partitions from `ready` on come along, so that one commit serves many.
+///    When some are, partitions from `ready` on come along, so that one commit serves many; but not if that is much
+///    work, or partitions that fill at one pace would be due together for ever.
 /// 2. *Filling.* Files of `T / 2` and more are rarely worth a merge, but what they lack to `T` adds up to excess. When
 ///    it adds up to one whole file, the two smallest of them are merged, once and for all.
-/// 3. Otherwise some of the smallest files are: the run with the most *bits* (`MergeChoice`), if that is one or more.
+/// 3. Otherwise some of the smallest files are: the run with the most *bits* (`MergeChoice`), if that is one or more;
+///    from `urgent` on, when merges have not kept up, the one of these that removes the most files for its bytes.
 /// 4. If there is no such run, the partition waits. From `urgent` on it merges the two smallest files whatever it is
 ///    worth; then sizes grow so fast that those two hardly weigh.
 /// 5. A partition is also due by a trigger that the table names (files, bytes, commits, age). Then 3 is repeated while
@@ -39,10 +41,12 @@ import Columnar
 public enum CompactionPolicy {
     /// What a merge of a cold partition must bring.
     static let coldBitsMin = 0.5
+    /// Partitions that are only `ready` come along while a commit reads no more than this.
+    static let readyBytesMax: Int64 = 64 << 20
     /// Files that one sorted group reads, in targets: the wider, the less files overlap.
     static let sortedTargetsMax: Int64 = 16
 
-    /// Plans for a table in this state, most pressing partitions first, each file in at most one; then those of files
+    /// Plans for a table in this state, most pressing partitions first, of equal ones the smallest plan, each file in at most one; then those of files
     /// with many deleted rows.
     ///
     /// Throws `.invalidInput` (`no_sort_order`, `bad_zorder_column`) and `.notFound` (`partition_not_found`) if the

@@ -14,19 +14,27 @@ struct MergeChoice: Hashable {
     /// The share of the best bits that a longer run may lack: wider merges are fewer merges.
     static let nearlyBest = 0.9
 
-    /// The best run of the smallest files that is worth it. Of those with nearly the most bits, the longest that stays
-    /// within the target, else the first that passes it.
+    /// What the best run is.
+    enum Aim {
+        /// Of those with nearly the most bits, the longest that stays within the target, else the first that passes it.
+        case bits
+        /// The longest that is worth it: nothing will follow.
+        case last
+        /// The one that removes the most files for each byte it writes: the partition has hardly room for more.
+        case relief
+    }
+
+    /// The best run of the smallest files that is worth it.
     ///
     /// - Parameters:
     ///   - sizes: ascending.
     ///   - bytesMax: what one merge may read.
     ///   - bitsMin: what a merge must bring.
-    ///   - isFinal: nothing will follow, so that the longest run that brings `bitsMin` is taken.
     static func best(
         of sizes: some Sequence<Int64>, targetBytes: Int64, bytesMax: Int64, filesMin: Int, filesMax: Int,
-        bitsMin: Double, isFinal: Bool = false
+        bitsMin: Double, aim: Aim = .bits
     ) -> MergeChoice? {
-        var runs: [(choice: MergeChoice, isWithin: Bool)] = []
+        var runs: [(choice: MergeChoice, bytes: Double)] = []
         var most = 0.0
         var sum = 0.0
         var weighted = 0.0
@@ -40,12 +48,15 @@ struct MergeChoice: Hashable {
             guard count >= max(filesMin, 2) else { continue }
             let overshoot = max(0, log2(sum / Double(targetBytes)))
             let choice = MergeChoice(count: count, bits: log2(sum) - weighted / sum - overshoot)
-            runs.append((choice, sum <= Double(targetBytes)))
+            runs.append((choice, sum))
             most = max(most, choice.bits)
         }
         // Rounding must not refuse two equal files.
-        let enough = (isFinal ? bitsMin : max(bitsMin, most * nearlyBest)) - 1e-9
+        let enough = (aim == .bits ? max(bitsMin, most * nearlyBest) : bitsMin) - 1e-9
         let good = runs.filter { $0.choice.bits >= enough }
-        return (good.last { $0.isWithin } ?? good.first)?.choice
+        if aim == .relief {
+            return good.max { Double($0.choice.count - 1) / $0.bytes < Double($1.choice.count - 1) / $1.bytes }?.choice
+        }
+        return (good.last { $0.bytes <= Double(targetBytes) } ?? good.first)?.choice
     }
 }

@@ -40,9 +40,22 @@ public final class JobCheckpoint: Sendable {
         var waitedNanos: Int64 = 0
     }
 
+    /// What a thread has done since it rested last.
+    private struct Stint {
+        let nanos: Int64
+        let processorNanos: Int64
+    }
+
     private struct ThreadState: Sendable {
         var processorNanos: Int64
+        /// When it rested last, and the processor time until then.
         var restedNanos: Int64
+        var restedProcessorNanos: Int64
+
+        mutating func rested(_ now: Int64) {
+            restedNanos = now
+            restedProcessorNanos = processorNanos
+        }
     }
 
     private struct State: Sendable {
@@ -59,11 +72,9 @@ public final class JobCheckpoint: Sendable {
         self.world = world
         let now = world.warehouse.environment.clock.monotonicNanos()
         startedNanos = now
-        state = Mutex(
-            State(
-                threads: [
-                    ProcessorTime.threadId: ThreadState(processorNanos: ProcessorTime.threadNanos(), restedNanos: now)
-                ], lookedNanos: now))
+        let processor = ProcessorTime.threadNanos()
+        let thread = ThreadState(processorNanos: processor, restedNanos: now, restedProcessorNanos: processor)
+        state = Mutex(State(threads: [ProcessorTime.threadId: thread], lookedNanos: now))
     }
 
     /// Whether the run may begin another group: false past the end of its window.
@@ -73,13 +84,19 @@ public final class JobCheckpoint: Sendable {
 
     /// Counts the bytes of input read since this thread was here last; may wait.
     ///
+    /// - Parameter givesWay: false for work that ingest depends on as well; it keeps to the budget only.
+    ///
     /// Throws `.cancelled` (`job_cancelled`, `maintenance_stopped`), `.fenced` (`lease_lost`).
-    public func pass(_ bytes: Int64) throws {
+    public func pass(_ bytes: Int64, givesWay: Bool = true) throws {
         try look()
-        let (processorNanos, workNanos) = count(bytes)
+        let (processorNanos, stint) = count(bytes)
         let now = now
         let budget = world.limits.budget?.take(bytes: bytes, processorNanos: processorNanos, nowNanos: now) ?? 0
-        let rest = max(budget, IngestYield.restNanos(workNanos: workNanos, pressure: world.load()))
+        let yield =
+            givesWay
+            ? IngestYield.restNanos(
+                workNanos: stint.nanos, processorNanos: stint.processorNanos, pressure: world.load()) : 0
+        let rest = max(budget, yield)
         guard rest >= Self.restNanosMin else { return }
         let until = now + rest
         defer {
@@ -87,7 +104,7 @@ public final class JobCheckpoint: Sendable {
             let thread = ProcessorTime.threadId
             state.withLock { state in
                 state.usage.waitedNanos += ended - now
-                state.threads[thread]?.restedNanos = ended
+                state.threads[thread]?.rested(ended)
             }
         }
         while self.now < until {
@@ -106,17 +123,23 @@ public final class JobCheckpoint: Sendable {
 
     private var now: Int64 { world.warehouse.environment.clock.monotonicNanos() }
 
-    private func count(_ bytes: Int64) -> (processorNanos: Int64, workNanos: Int64) {
+    private func count(_ bytes: Int64) -> (processorNanos: Int64, stint: Stint) {
         let (thread, processor, now) = (ProcessorTime.threadId, ProcessorTime.threadNanos(), now)
         return state.withLock { state in
-            var known = state.threads[thread] ?? ThreadState(processorNanos: processor, restedNanos: now)
+            var known =
+                state.threads[thread]
+                ?? ThreadState(processorNanos: processor, restedNanos: now, restedProcessorNanos: processor)
             // A thread's time begins anew when its id goes to another.
             let used = max(0, processor - known.processorNanos)
+            known.restedProcessorNanos = min(known.restedProcessorNanos, processor)
             known.processorNanos = processor
             state.threads[thread] = known
             state.usage.bytes += bytes
             state.usage.processorNanos += used
-            return (used, now - known.restedNanos)
+            return (
+                used,
+                Stint(nanos: now - known.restedNanos, processorNanos: processor - known.restedProcessorNanos)
+            )
         }
     }
 

@@ -11,11 +11,14 @@ struct JobWork {
     /// Of everything else.
     var onStep: (CleanUpProgress) -> Void = { _ in }
 
+    /// How long the policy's own merges go on before it looks again.
+    private static let sliceMs: Int64 = 2000
+
     /// Does it. The one place that knows how each kind of maintenance is run.
     func run(
         _ warehouse: Warehouse, _ table: TableIdentifier, _ limits: RunLimits, _ checkpoint: JobCheckpoint
     ) throws -> JobResult {
-        let hooks = CleanUpHooks(checkpoint: checkpoint.pass, onProgress: onStep)
+        let hooks = CleanUpHooks(checkpoint: { try checkpoint.pass($0) }, onProgress: onStep)
         switch action {
         case .compact: return .compacted(try compact(warehouse, table, limits, checkpoint))
         case .expire:
@@ -40,7 +43,8 @@ struct JobWork {
         run.properties = limits.options
         run.mayBeginGroup = { checkpoint.mayBeginGroup }
         run.onProgress = onProgress
-        run.checkpoint = checkpoint.pass
+        run.checkpoint = { try checkpoint.pass($0, givesWay: !$1) }
+        if compaction == CompactionRequest() { run.sliceMs = Self.sliceMs }
         return try run.run()
     }
 }
