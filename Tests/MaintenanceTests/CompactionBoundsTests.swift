@@ -173,7 +173,9 @@ struct PolicyTable {
     }
 
     @Test func choicesCountDoublings() throws {
-        func best(_ sizes: [Int64], target: Int64 = 1000, least: Double = 1, aim: MergeChoice.Aim = .bits) -> MergeChoice? {
+        func best(
+            _ sizes: [Int64], target: Int64 = 1000, least: Double = 1, aim: MergeChoice.Aim = .bits
+        ) -> MergeChoice? {
             MergeChoice.best(
                 of: sizes, targetBytes: target, bytesMax: 2 * target, filesMin: 2, filesMax: 100, bitsMin: least,
                 aim: aim)

@@ -223,7 +223,7 @@ import Testing
         run.width = 4
         let atOnce = Mutex((now: 0, most: 0))
         var overlapping = 0
-        run.checkpoint = { _ in
+        run.checkpoint = { _, _ in
             overlapping += 1
             #expect(overlapping == 1)
             overlapping -= 1

@@ -43,7 +43,8 @@ import Testing
         Row(name: "five make a tier", sizes: [5, 5, 5, 5, 5], groups: [[5, 5, 5, 5, 5]]),
         Row(name: "two suffice when forced", sizes: [5, 9], groups: [[5, 9]], isForced: true),
         Row(name: "a big file does not join small ones", sizes: [50, 2, 2, 2, 2, 2], groups: [[2, 2, 2, 2, 2]]),
-        Row(name: "it does once they match it", sizes: [10, 2, 2, 2, 2, 2], groups: [[10, 2, 2, 2, 2, 2]]),
+        Row(name: "it does once they match it", sizes: [8, 2, 2, 2, 2], groups: [[8, 2, 2, 2, 2]]),
+        Row(name: "unless there is no room left", sizes: [10, 2, 2, 2, 2, 2], groups: [[2, 2, 2, 2, 2]]),
         Row(name: "or when the result is full", sizes: [60, 10, 10], groups: [[60, 10, 10]]),
         Row(name: "two are within the bound", sizes: [40, 40], groups: []),
         Row(name: "what large files lack makes a file", sizes: [60, 60, 60], groups: [[60, 60]]),
@@ -55,7 +56,7 @@ import Testing
         Row(
             name: "groups stop at the target", sizes: Array(repeating: 20, count: 12),
             groups: [[20, 20, 20, 20, 20], [20, 20, 20, 20, 20]]),
-        Row(name: "a series of doublings is worth a merge", sizes: [3, 6, 12, 24, 48], groups: [[3, 6, 12, 24, 48]]),
+        Row(name: "a series of doublings is worth a merge", sizes: [12, 24, 48], groups: [[12, 24, 48]]),
         Row(name: "a steep series is merged for the bound", sizes: [1, 4, 20, 90], groups: [[1, 4]]),
         Row(name: "and waits below it", sizes: [4, 20, 90], groups: []),
         Row(name: "empty files count as one byte", sizes: [0, 0, 0, 0, 0], groups: [[0, 0, 0, 0, 0]]),
@@ -89,6 +90,42 @@ import Testing
             try names(CompactionOptions(targetBytes: 100, deletedShareMin: 0.2)) == [["c", "d", "e"], ["a"], ["b"]])
         let plan = try plans([live[1]], CompactionOptions(targetBytes: 100))[0]
         #expect(plan.reason == .deletes && plan.explain(spec: nil) == "1 file, 400 B -> 1 file: drops deleted rows")
+    }
+
+    /// With twelve tiers: merges are due from an excess of 8 on, wanted from 6 on when others are, urgent from 10 on.
+    private static let fine = CompactionOptions(targetBytes: 1 << 30, flushBytes: 1 << 18)
+
+    private func place(_ key: String, _ sizes: [Int64]) -> [CompactionCandidate] {
+        sizes.enumerated().map { file("\(key)\($0.offset)", $0.element, partition: [.string(key)]) }
+    }
+
+    private func sizes(_ plans: [CompactionPlan]) -> [[Int64]] { plans.map { $0.files.map { $0.fileBytes >> 20 } } }
+
+    @Test func pressedPartitionsAreRelievedForFewBytes() throws {
+        let (large, small): (Int64, Int64) = (8 << 20, 1 << 20)
+        let due = place("due", Array(repeating: large, count: 6) + Array(repeating: small, count: 3))
+        let urgent = place("urgent", Array(repeating: large, count: 6) + Array(repeating: small, count: 5))
+        let found = try plans(due + urgent, Self.fine)
+        #expect(sizes(found) == [[1, 1, 1, 1, 1], [8, 8, 8, 8, 8, 8, 1, 1, 1]])
+        #expect(found.allSatisfy { $0.isDue })
+        // Nothing small is worth a merge: the large ones are.
+        let steep = place("steep", Array(repeating: large, count: 10) + [small])
+        #expect(try sizes(plans(steep, Self.fine)).map { $0.sorted() } == [[1] + Array(repeating: 8, count: 10)])
+    }
+
+    @Test func smallPlansGoFirstAmongEquals() throws {
+        let all = place("a", Array(repeating: 4 << 20, count: 9)) + place("b", Array(repeating: 2 << 20, count: 9))
+        #expect(try plans(all, Self.fine).map(\.partition) == [[.string("b")], [.string("a")]])
+    }
+
+    @Test func nearlyDuePartitionsComeAlongWhileItIsLittle() throws {
+        let due = place("due", Array(repeating: 1 << 20, count: 9))
+        let ready = place("ready", Array(repeating: 6 << 20, count: 7))
+        let heavy = place("heavy", Array(repeating: 9 << 20, count: 7))
+        #expect(try plans(ready + heavy, Self.fine).isEmpty)
+        let found = try plans(due + ready + heavy, Self.fine)
+        #expect(found.map(\.partition) == [[.string("due")], [.string("ready")]])
+        #expect(found.map(\.isDue) == [true, false])
     }
 
     @Test func optionsComeFromProperties() {

@@ -216,7 +216,7 @@ import Testing
         let before = try fixture.metadata()
         var asked = 0
         var run = run(fixture)
-        run.checkpoint = { _ in
+        run.checkpoint = { _, _ in
             asked += 1
             if asked == 4 { throw FirnError(.cancelled, "stopped", "enough") }
         }
@@ -238,6 +238,27 @@ import Testing
         #expect(seen.map(\.bytesDone) == seen.map(\.bytesDone).sorted())
         #expect(seen.last?.bytesDone == report.bytesBefore && seen.last?.bytesTotal == report.bytesBefore)
         #expect(Set(seen.map(\.groupsDone)) == [0, 1, 2, 3] && seen.allSatisfy { $0.groupsTotal == 3 })
+    }
+
+    /// What a slice leaves is planned by the next run.
+    @Test func aSliceEndsBetweenGroups() throws {
+        let fixture = try WarehouseFixture()
+        try fixture.createTable(partitioned: true)
+        for step in 0..<5 { try fixture.append(step * 10..<step * 10 + 10) }
+        var run = run(fixture)
+        run.sliceMs = 1000
+        run.checkpoint = { bytes, isDue in
+            guard bytes > 0 else { return }
+            // They are triggered by a property of the table, not by the bound.
+            #expect(!isDue)
+            fixture.clock.advance(ms: 1000)
+        }
+        for left in [2, 1, 0] {
+            let report = try run.run()
+            #expect(report.groups == 1 && report.commits == 1 && report.tableFilesAfter == 3 + 4 * left)
+        }
+        #expect(try run.run().groups == 0)
+        #expect(try fixture.rows() == (0..<50).map(WarehouseFixture.row))
     }
 
     @Test func outputsObeyTheTarget() throws {

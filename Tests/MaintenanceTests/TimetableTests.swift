@@ -190,4 +190,13 @@ import Testing
         #expect(IngestYield.restNanos(workNanos: 50_000_000, processorNanos: 0, pressure: 0.625) == 75_000_000)
         #expect(IngestYield.restNanos(workNanos: .max, processorNanos: 0, pressure: 1) == 250_000_000)
     }
+
+    /// Where a processor is free, nobody gains by a rest.
+    @Test func restsGoByTheTimeWithoutAProcessor() {
+        func rest(_ processorNanos: Int64) -> Int64 {
+            IngestYield.restNanos(workNanos: 40_000_000, processorNanos: processorNanos, pressure: 1)
+        }
+        #expect(rest(40_000_000) == 0 && rest(50_000_000) == 0)
+        #expect(rest(30_000_000) == 60_000_000 && rest(20_000_000) == 120_000_000 && rest(0) == 120_000_000)
+    }
 }

@@ -70,7 +70,8 @@ struct GroupCommits {
         _ groups: inout [FinishedGroup], _ conflict: FirnError, _ outcome: inout Outcome
     ) throws -> Int64 {
         let now = try warehouse.committer(for: table).table()
-        let meanwhile = try Meanwhile(now, groups.map(\.plan), warehouse: warehouse, checkpoint: { try progress.read($0, isDue: true) })
+        let meanwhile = try Meanwhile(
+            now, groups.map(\.plan), warehouse: warehouse, checkpoint: { try progress.read($0, isDue: true) })
         guard let snapshotId = meanwhile.snapshotId else { throw conflict }
         var kept: [FinishedGroup] = []
         for index in groups.indices {

@@ -141,7 +141,7 @@ struct CompactionPlanner {
             of: files.lazy.map(\.fileBytes), targetBytes: options.targetBytes, bytesMax: options.groupBytesMax,
             filesMin: drive == .triggered ? options.inputFilesMin ?? 2 : 2, filesMax: options.groupFilesMax,
             bitsMin: drive == .cold ? CompactionPolicy.coldBitsMin : 1,
-            aim: drive == .cold ? .last : excess >= bounds.urgent ? .relief : .bits)
+            aim: drive == .cold ? .last : excess >= max(bounds.urgent, bounds.due + 1) ? .relief : .bits)
         if let choice { return 0..<choice.count }
         guard excess >= bounds.urgent, files[0].fileBytes + files[1].fileBytes <= options.groupBytesMax else {
             return nil

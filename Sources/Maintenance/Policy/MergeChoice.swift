@@ -20,7 +20,8 @@ struct MergeChoice: Hashable {
         case bits
         /// The longest that is worth it: nothing will follow.
         case last
-        /// The one that removes the most files for each byte it writes: the partition has hardly room for more.
+        /// The one within the target that removes the most files for each byte it writes: the partition has hardly room
+        /// for more.
         case relief
     }
 
@@ -54,9 +55,9 @@ struct MergeChoice: Hashable {
         // Rounding must not refuse two equal files.
         let enough = (aim == .bits ? max(bitsMin, most * nearlyBest) : bitsMin) - 1e-9
         let good = runs.filter { $0.choice.bits >= enough }
-        if aim == .relief {
-            return good.max { Double($0.choice.count - 1) / $0.bytes < Double($1.choice.count - 1) / $1.bytes }?.choice
-        }
-        return (good.last { $0.bytes <= Double(targetBytes) } ?? good.first)?.choice
+        let within = good.filter { $0.bytes <= Double(targetBytes) }
+        guard aim == .relief else { return (within.last ?? good.first)?.choice }
+        func relief(_ run: (choice: MergeChoice, bytes: Double)) -> Double { Double(run.choice.count - 1) / run.bytes }
+        return (within.max { relief($0) < relief($1) } ?? good.first)?.choice
     }
 }

@@ -41,6 +41,7 @@ struct JobWork {
         var run = CompactionRun(warehouse: warehouse, table: table)
         run.request = compaction
         run.properties = limits.options
+        run.width = limits.width
         run.mayBeginGroup = { checkpoint.mayBeginGroup }
         run.onProgress = onProgress
         run.checkpoint = { try checkpoint.pass($0, givesWay: !$1) }

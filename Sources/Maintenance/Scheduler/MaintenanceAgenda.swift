@@ -85,6 +85,8 @@ struct MaintenanceAgenda: Sendable {
 
     // MARK: what to do
 
+    var runningCount: Int { running.count }
+
     /// Takes the next turn, for the caller to carry out and then to `end`.
     mutating func next(nowMs: Int64, nowNanos: Int64, lastJobs: (String) -> [String: Int64]) -> MaintenanceTask? {
         beginFires(nowMs, lastJobs)

@@ -34,7 +34,7 @@ public enum MaintenanceEvent: Sendable {
 /// Keeps tables compact and disks clean, on background threads.
 public final class MaintenanceScheduler: Sendable {
     public struct Options: Sendable {
-        /// Jobs at once, and threads.
+        /// Threads, and tables at once. A table that is alone is worked at by as many threads.
         public var jobsMax = max(1, min(8, ProcessorTime.count / 2))
         /// How far the threads give way to those of ingest that want the same processor.
         public var niceness = 5
@@ -208,6 +208,8 @@ public final class MaintenanceScheduler: Sendable {
         defer { agenda.withLock { $0.end(task) } }
         do {
             guard try isWanted(&task) else { return }
+            // Threads without a table of their own help at this one.
+            task.limits.width = max(1, options.jobsMax / max(1, agenda.withLock { $0.runningCount }))
             let result = try standing.run(
                 JobWork(action: task.action), task.table, reason: task.reason, limits: task.limits,
                 resuming: task.job, isStopping: { [self] in isStopping })

@@ -26,10 +26,12 @@ struct MaintenanceRoutes {
     func add(to router: Router<RouteContext>) {
         router.post("/v1/tables/:namespace/:table/compact") { _, context in
             let table = try context.table
-            let report = try await pool.run {
+            var limits = RunLimits()
+            limits.width = MaintenanceScheduler.Options().jobsMax
+            let report = try await pool.run { [limits] in
                 try jobs.compact(
                     table, request: CompactionRequest(isForced: true), reason: "requested over HTTP", waitMs: 90_000,
-                    isStopping: isStopping)
+                    limits: limits, isStopping: isStopping)
             }
             return JSONResponse.make(report.json)
         }

@@ -29,8 +29,10 @@ struct Compact: ParsableCommand {
     @Option(help: "Only this partition, as its folders are named: ts_day=2026-11-21/country=DE.")
     var partition: String?
     @Flag(help: "Also rewrite large files of an older partition spec or another sort order.") var evolve = false
+    @Option(help: "Groups of files rewritten at once. Default: one for each processor, at most 8.") var threads: Int?
 
     func validate() throws {
+        if let threads, !(1...64).contains(threads) { throw ValidationError("--threads is a number from 1 to 64") }
         if let strategy, !["binpack", "sort", "zorder"].contains(strategy) {
             throw ValidationError("--strategy is binpack, sort or zorder, not \"\(strategy)\"")
         }
@@ -46,8 +48,10 @@ struct Compact: ParsableCommand {
         let request = try request(warehouse, identifier)
         if explain { return try explain(warehouse, identifier, request) }
         let bar = ProgressBar()
+        var limits = RunLimits()
+        limits.width = threads ?? RunLimits.widthOfRequests
         let report = try MaintenanceJobs(warehouse: warehouse).compact(
-            identifier, request: request, reason: "firn compact", waitMs: 90_000,
+            identifier, request: request, reason: "firn compact", waitMs: 90_000, limits: limits,
             onProgress: { progress in
                 bar.show(
                     done: Int(progress.bytesDone), total: Int(progress.bytesTotal),
