@@ -46,8 +46,8 @@ public enum CompactionPolicy {
     /// Files that one sorted group reads, in targets: the wider, the less files overlap.
     static let sortedTargetsMax: Int64 = 16
 
-    /// Plans for a table in this state, most pressing partitions first, of equal ones the smallest plan, each file in at most one; then those of files
-    /// with many deleted rows.
+    /// Plans for a table in this state, most pressing partitions first, of equal ones the smallest plan, each file in
+    /// at most one; then those of files with many deleted rows.
     ///
     /// Throws `.invalidInput` (`no_sort_order`, `bad_zorder_column`) and `.notFound` (`partition_not_found`) if the
     /// request asks for what the table lacks.

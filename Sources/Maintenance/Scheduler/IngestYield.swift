@@ -1,9 +1,9 @@
 /// How far maintenance steps back while ingest is under pressure. Pure.
 ///
 /// Below `pressureMin` it goes on as it likes, and as long as it gets a processor whenever it wants one: then nobody
-/// gains by its rest. Else it rests after each step of work, the longer the higher the pressure and the longer it had to
-/// wait, at most three times as long as it worked: a quarter of its speed is the least it keeps, since files that are
-/// not merged slow ingest down as well.
+/// gains by its rest. Else it rests after each step of work, the longer the higher the pressure and the longer it had
+/// to wait, at most three times as long as it worked: a quarter of its speed is the least it keeps, since files that
+/// are not merged slow ingest down as well.
 enum IngestYield {
     static let pressureMin = 0.25
     static let restFactorMax = 3.0
