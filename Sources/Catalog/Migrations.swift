@@ -8,6 +8,7 @@ enum CatalogSchema {
         Migrations.Migration(name: "0003-maintenance", sql: maintenance),
         Migrations.Migration(name: "0004-ingest", sql: ingest),
         Migrations.Migration(name: "0005-jobs", sql: jobs),
+        Migrations.Migration(name: "0006-waiters", sql: waiters),
     ])
 
     private static let iceberg = """
@@ -172,6 +173,12 @@ enum CatalogSchema {
 
         -- Since when another process waits for the lease; a holder that has nothing to do gives it away.
         ALTER TABLE firn_leases ADD COLUMN wanted_ms INTEGER;
+
+        """
+
+    private static let waiters = """
+        -- Who waits for a lease, so that it is theirs when it gets free; `wanted_ms` tells when they asked last.
+        ALTER TABLE firn_leases ADD COLUMN wanted_by TEXT;
 
         """
 }

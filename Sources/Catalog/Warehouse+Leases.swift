@@ -6,22 +6,27 @@ extension Warehouse {
     /// dead, without waiting for them to run out.
     public func processId() throws -> String { try ledger.owner.id(in: core.database) }
 
-    /// Takes a lease that is free, expired or already this owner's; nil while another owner holds it.
+    /// Takes a lease that is free, expired or already this owner's; nil while another owner holds it, or was first to
+    /// wait for it.
     ///
     /// The holder that takes it over from another, or again after it ran out, gets a higher epoch.
     ///
-    /// - Parameter isWaiting: leaves a note for a holder that keeps the lease without need (`isLeaseWanted`).
+    /// - Parameter isWaiting: the caller will ask again, every second at least: the lease is kept for the first who
+    ///   does, and a holder that keeps it without need gives it away (`isLeaseWanted`).
     public func acquireLease(_ name: String, owner: String, ttlMs: Int64, isWaiting: Bool = false) throws -> Lease? {
         let now = environment.clock.nowMs()
         return try core.database.write { database in
             let row = try database.queryRow(
-                "SELECT owner, epoch, expires_ms, wanted_ms FROM firn_leases WHERE name = ?", [.text(name)])
+                "SELECT owner, epoch, expires_ms, wanted_ms, wanted_by FROM firn_leases WHERE name = ?", [.text(name)])
             let holder = row?[0].textValue
             let isLive = holder != nil && (row?[2].integerValue ?? 0) > now
-            if isLive, holder != owner {
-                if isWaiting, row?[3].integerValue == nil {
+            let asked = row?[3].integerValue ?? 0
+            let first = (0..<Self.waiterMs).contains(now - asked) ? row?[4].textValue : nil
+            guard isLive ? holder == owner : first == nil || first == owner else {
+                if isWaiting, first == nil || first == owner && now - asked >= Self.waiterMs / 4 {
                     try database.run(
-                        "UPDATE firn_leases SET wanted_ms = ? WHERE name = ?", [.integer(now), .text(name)])
+                        "UPDATE firn_leases SET wanted_ms = ?, wanted_by = ? WHERE name = ?",
+                        [.integer(now), .text(owner), .text(name)])
                 }
                 return nil
             }
@@ -32,6 +37,9 @@ extension Warehouse {
             return Lease(name: name, owner: owner, epoch: epoch, expiresMs: now + ttlMs)
         }
     }
+
+    /// Who has not asked for so long waits no more.
+    private static let waiterMs: Int64 = 2000
 
     /// Extends a lease that nobody has taken over. Throws `.fenced` (`lease_lost`).
     public func renewLease(_ lease: Lease, ttlMs: Int64) throws -> Lease {
@@ -65,7 +73,7 @@ extension Warehouse {
     static func release(_ lease: Lease, in database: Database) throws {
         try database.run(
             """
-            UPDATE firn_leases SET owner = NULL, expires_ms = 0, wanted_ms = NULL
+            UPDATE firn_leases SET owner = NULL, expires_ms = 0
             WHERE name = ? AND owner = ? AND epoch = ?
             """, [.text(lease.name), .text(lease.owner), .integer(lease.epoch)])
     }

@@ -64,6 +64,36 @@ import Testing
         #expect(try !w.isLeaseWanted(second) && w.isLeaseWanted(lease))
     }
 
+    /// A lease that gets free is the first waiter's, for as long as that asks.
+    @Test func leasesGoToTheFirstWhoWaits() throws {
+        let scratch = try ScratchWarehouse()
+        let clock = MaintenanceRowTests.HandClock()
+        let environment = Environment(clock: clock, random: SystemRandom(), files: PosixFileSystem())
+        let w = try Warehouse(directory: scratch.path + "/waiters", environment: environment, create: true)
+        func take(_ owner: String, waits: Bool = true) throws -> Lease? {
+            try w.acquireLease("m", owner: owner, ttlMs: 60_000, isWaiting: waits)
+        }
+        let lease = try #require(try take("a"))
+        #expect(try take("b") == nil && take("c") == nil)
+        try w.releaseLease(lease)
+        #expect(try take("d", waits: false) == nil && take("c") == nil)
+        let second = try #require(try take("b"))
+        #expect(try !w.isLeaseWanted(second))
+        #expect(try take("c") == nil)
+        try w.releaseLease(second)
+        // Asking on keeps the place.
+        clock.advance(ms: 1500)
+        #expect(try take("d") == nil)
+        #expect(try take("c") != nil)
+        #expect(try take("e") == nil)
+        clock.advance(ms: 1500)
+        #expect(try take("e") == nil && take("f") == nil)
+        // The holder's time is over; f never was the first.
+        clock.advance(ms: 60_000)
+        let last = try #require(try take("f"))
+        #expect(last.epoch == 4)
+    }
+
     @Test func oldCatalogsAreBroughtUpToDate() throws {
         let scratch = try ScratchWarehouse()
         let directory = scratch.path + "/old"

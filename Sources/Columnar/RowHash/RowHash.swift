@@ -56,8 +56,19 @@ public struct RowHash: Hashable, Sendable, CustomStringConvertible {
     /// Adds the first rows of which all columns have been summed.
     public mutating func add(_ sums: RowSums, count: Int) {
         precondition(count <= sums.rowCount)
+        add(UnsafePointer(sums.pointer), count: count)
+    }
+
+    /// Adds rows by a column of their sums (`RowSums.carried`).
+    public mutating func add(carried column: Column, rows: Range<Int>) {
+        guard case .int64(let sums) = column.storage else { preconditionFailure("sums are longs") }
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= sums.count)
+        let start = UnsafeRawPointer(sums.pointer + rows.lowerBound).assumingMemoryBound(to: UInt64.self)
+        add(start, count: rows.count)
+    }
+
+    private mutating func add(_ rows: UnsafePointer<UInt64>, count: Int) {
         var (first, second): (UInt64, UInt64) = (0, 0)
-        let rows = sums.pointer
         for row in 0..<count {
             let hash = XXHash64.avalanche(rows[row] &+ XXHash64.prime5)
             first &+= hash

@@ -13,6 +13,26 @@ public final class RowSums {
     /// One word a row, for kernels that add to it.
     public var pointer: UnsafeMutablePointer<UInt64> { sums.pointer }
 
+    /// A column for what rows state, so that it goes along with them where they are sorted or divided. No table has a
+    /// field of this id.
+    public static let carriedField = Field(id: 2_147_483_000, name: "_sums", required: true, type: .long)
+
+    /// The batch with the sums of its first `columns` behind its own columns.
+    public static func carried(by batch: RecordBatch, columns: Int) -> RecordBatch {
+        let sums = RowSums(rowCount: batch.rowCount)
+        for (field, column) in zip(batch.schema.fields.prefix(columns), batch.columns) {
+            sums.add(column, field.id, field.type, rows: 0..<batch.rowCount, at: 0)
+        }
+        let words = Buffer<Int64>(capacity: batch.rowCount)
+        UnsafeMutableRawPointer(words.pointer).copyMemory(from: sums.pointer, byteCount: 8 * batch.rowCount)
+        words.commit(batch.rowCount)
+        let column = Column(
+            type: .long, rowCount: batch.rowCount, validity: nil, nullCount: 0, storage: .int64(words))
+        var schema = batch.schema
+        schema.fields.append(carriedField)
+        return RecordBatch(schema: schema, columns: batch.columns + [column], rowCount: batch.rowCount)
+    }
+
     public func clear() { sums.pointer.update(repeating: 0, count: rowCount) }
 
     /// Adds the values of `rows` of a column of this type to as many rows from `row`.

@@ -118,6 +118,14 @@ public final class DataFileReader {
         DataFileBatches(reader: self, rowGroup: rowGroup, isStreamed: filter == .alwaysTrue)
     }
 
+    /// The hash that the file's footer has for its rows, all of them, as rows of the wanted columns that are the
+    /// table's.
+    public var storedRowHash: RowHash? {
+        let schema = layout.schema
+        return StoredRowHash.read(
+            reader.footer, as: Schema(fields: Array(schema.fields.prefix(StoredRowHash.columns(of: schema)))))
+    }
+
     /// The fingerprint of all rows that are left, with the first `columns` of the schema or all of them.
     ///
     /// Columns of the file are hashed page by page, without making rows of them.

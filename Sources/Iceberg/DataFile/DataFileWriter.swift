@@ -131,9 +131,12 @@ public final class DataFileWriter {
         writing.reduce(gatheredBytes + waitingBytes) { $0 + ($1.file?.bufferedBytes ?? 0) }
     }
 
-    /// Precondition: the batch has the writer's schema.
+    /// Precondition: the batch has the writer's schema, and perhaps the sums of the columns that a file's hash covers
+    /// behind it (`RowSums.carried`): then rows are not hashed again. All batches have, or none.
     public func write(_ batch: RecordBatch) throws {
-        precondition(batch.schema.fields == schema.fields, "a batch of another schema")
+        precondition(
+            batch.schema.fields == schema.fields || batch.schema.fields == schema.fields + [RowSums.carriedField],
+            "a batch of another schema")
         guard batch.rowCount > 0 else { return }
         if batch.rowCount >= Self.gatheredRowsMax {
             try writeGathered()
@@ -336,6 +339,7 @@ final class OpenDataFile {
     let writer: ParquetFileWriter
     /// Of the rows so far.
     var hash = RowHash()
+    private let schema: Schema
     private let hashedColumns: Int
     private let sink: any ObjectSink
 
@@ -345,6 +349,7 @@ final class OpenDataFile {
     ) throws {
         self.location = location
         self.isSorted = isSorted
+        self.schema = schema
         self.hashedColumns = hashedColumns
         self.sink = sink
         writer = ParquetFileWriter(schema: schema, options: options) { try sink.write($0) }
@@ -354,8 +359,14 @@ final class OpenDataFile {
     var estimatedBytes: Int { writer.estimatedFileBytes }
 
     func write(_ batch: RecordBatch, _ rows: Range<Int>) throws {
-        try writer.write(batch, rows: rows)
-        hash.add(batch, rows: rows, columns: hashedColumns)
+        let count = schema.fields.count
+        guard batch.columns.count > count else {
+            try writer.write(batch, rows: rows)
+            return hash.add(batch, rows: rows, columns: hashedColumns)
+        }
+        let own = RecordBatch(schema: schema, columns: Array(batch.columns.prefix(count)), rowCount: batch.rowCount)
+        try writer.write(own, rows: rows)
+        hash.add(carried: batch.columns[count], rows: rows)
     }
 
     func finish() throws -> ParquetFileSummary {

@@ -62,7 +62,7 @@ struct GroupRewrite {
             metadata.properties["write.target-file-size-bytes"] = String(2 * target)
         }
         let sorted = try SortedRewrite(plan, metadata: metadata, schema: schema, forEachBatch: forEachInputBatch)
-        let sorter = sorted?.sorter(schema, warehouse)
+        let sorter = sorted?.sorter(carriesSums ? carryingSchema : schema, warehouse)
         let writer = try DataFileWriter(
             metadata: metadata, schema: schema, specId: plan.outputSpecId, sortOrderId: sorted?.sortOrderId,
             limits: sorted == nil ? .init() : SortedRewrite.limits, store: warehouse.store, path: paths.next)
@@ -82,9 +82,15 @@ struct GroupRewrite {
                         })
                 } else {
                     try forEachBatch(reader) { batch in
-                        hash.add(batch, rows: 0..<batch.rowCount, columns: provenColumns)
-                        let rows = transform?(batch) ?? batch
-                        if let sorter { try sorter.add(rows) } else { try writer.write(rows) }
+                        if let sorter, carriesSums {
+                            let rows = RowSums.carried(by: batch, columns: provenColumns ?? batch.columns.count)
+                            hash.add(carried: rows.columns[batch.columns.count], rows: 0..<rows.rowCount)
+                            try sorter.add(rows)
+                        } else {
+                            hash.add(batch, rows: 0..<batch.rowCount, columns: provenColumns)
+                            let rows = transform?(batch) ?? batch
+                            if let sorter { try sorter.add(rows) } else { try writer.write(rows) }
+                        }
                         try checkpoint(progress.bytes(after: batch.rowCount))
                     }
                 }
@@ -119,6 +125,15 @@ struct GroupRewrite {
         return schema
     }
 
+    /// Whether rows that are sorted take their sums along, for the hashes of the outputs: those cover no row ids.
+    private var carriesSums: Bool { transform == nil && !provesLineage }
+
+    private var carryingSchema: Schema {
+        var schema = schema
+        schema.fields.append(RowSums.carriedField)
+        return schema
+    }
+
     /// Whether the fingerprint covers row ids. Rows of files from before version 3 have none yet, and get some with the
     /// commit.
     private var provesLineage: Bool {
@@ -139,14 +154,19 @@ struct GroupRewrite {
 
     private func prove(_ files: [DataFile], _ expected: RowHash) throws {
         var actual = RowHash()
+        var isAsStored = true
         for var file in files {
             // Only files with row ids are asked for stored ones; the commit will give it a range of its own.
             file.firstRowId = 0
             let task = FileScanTask(dataFile: file, sequenceNumber: 0, spec: try spec(of: file))
-            actual = actual + (try reader(task).rowHash(columns: provenColumns) { try checkpoint(0) })
+            let reader = try reader(task)
+            let found = try reader.rowHash(columns: provenColumns) { try checkpoint(0) }
+            // What the footer promises is what later merges rely on.
+            isAsStored = isAsStored && (provesLineage || reader.storedRowHash == found)
+            actual = actual + found
         }
         let recorded = files.reduce(0) { $0 + $1.recordCount }
-        guard actual == expected, recorded == Int64(expected.rowCount) else {
+        guard actual == expected, isAsStored, recorded == Int64(expected.rowCount) else {
             throw FirnError(
                 .internal, "compaction_proof_failed",
                 """

@@ -29,7 +29,7 @@ struct CompressionEffort {
         return true
     }
 
-    mutating func note(high: Int, low: Int) { isLow = low <= high + (acceptsGrowth ? high / 64 : 0) }
+    mutating func note(high: Int, low: Int) { isLow = low <= high + (acceptsGrowth ? high / 24 : 0) }
 }
 
 /// Compresses page bodies, reusing contexts and scratch areas for a whole file.
