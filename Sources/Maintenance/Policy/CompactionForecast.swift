@@ -5,9 +5,9 @@ import Base
 /// Costs are estimates: bytes written are those read less the share of rows known to be deleted; CPU time follows from
 /// the throughputs below; memory is what a run is allowed, or less where the files are small.
 public struct CompactionForecast: Sendable {
-    /// Input bytes a CPU second merges, and sorts.
-    public static let mergeBytesPerCPUSecond: Double = 80e6
-    public static let sortBytesPerCPUSecond: Double = 30e6
+    /// Input bytes a CPU second merges, and sorts (`make bench-compact`).
+    public static let mergeBytesPerCPUSecond: Double = 55e6
+    public static let sortBytesPerCPUSecond: Double = 25e6
     /// Bounds of memory of one group, as files are joined and as they are sorted.
     public static let mergeMemoryBytes: Int64 = 256 << 20
     public static let sortMemoryBytes: Int64 = 512 << 20
