@@ -163,7 +163,7 @@ struct PolicyTable {
 
     @Test func boundsAreWhatTheFormulaSays() {
         let bounds = CompactionBounds(targetBytes: 512 << 20, flushBytes: 20_000)
-        #expect(bounds.tiers == 15 && bounds.due == 10 && bounds.ready == 8 && bounds.urgent == 13)
+        #expect(bounds.tiers == 15 && bounds.due == 10 && bounds.ready == 8 && bounds.urgent == 12)
         #expect(bounds.filesMax(bytes: 0) == 15 && bounds.filesMax(bytes: (512 << 20) + 1) == 17)
         #expect(bounds.excess(files: 4, bytes: 3 << 29) == 1)
         #expect(abs(bounds.amplificationMax - 14.712) < 0.001)

@@ -22,6 +22,22 @@ import Testing
         #expect(detail["report"]?["snapshot-id"]?.intValue == report.snapshotId)
     }
 
+    @Test func cleanUpsAreJobsToo() throws {
+        let fixture = try WarehouseFixture()
+        let table = try fixture.createTable()
+        for step in 0..<3 { try fixture.append(step * 10..<step * 10 + 10) }
+        let jobs = MaintenanceJobs(warehouse: fixture.warehouse)
+        let manifests = try jobs.rewriteManifests(fixture.table, isForced: true, reason: "one")
+        #expect(manifests.tableManifestsBefore == 3 && manifests.tableManifestsAfter == 1)
+        #expect(try jobs.clean(fixture.table, checksOrphans: false, reason: "two").orphans == nil)
+        let rows = try fixture.warehouse.listJobs(table: "t.events")
+        #expect(Set(rows.map(\.kind)) == ["manifests", "clean"] && rows.allSatisfy { $0.state == .done })
+        _ = try fixture.warehouse.acquireLease(
+            "maintenance/\(table.metadata.tableUUID)", owner: "another process", ttlMs: 5000)
+        let error = #expect(throws: FirnError.self) { try jobs.clean(fixture.table) }
+        #expect(error?.code == "maintenance_busy")
+    }
+
     @Test func oneJobAtATime() throws {
         let fixture = try WarehouseFixture()
         let table = try fixture.createTable()

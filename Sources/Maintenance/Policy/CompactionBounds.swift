@@ -33,8 +33,8 @@ public struct CompactionBounds: Hashable, Sendable {
     /// From this excess on, a partition is merged when others are anyway: one commit for all.
     public var ready: Int { max(1, due - headRoom / 2) }
 
-    /// From this excess on, a partition is merged even where that is not worth what it costs.
-    public var urgent: Int { tiers - headRoom / 2 }
+    /// From this excess on, a partition is merged even where that is not worth what it costs, and few bytes come first.
+    public var urgent: Int { tiers - (headRoom + 1) / 2 }
 
     public func excess(files: Int, bytes: Int64) -> Int {
         files - Int((max(bytes, 0) + targetBytes - 1) / targetBytes)

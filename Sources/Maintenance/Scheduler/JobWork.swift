@@ -7,6 +7,10 @@ struct JobWork {
     var action: ScheduleSpec.Action
     var compaction = CompactionRequest()
     var expiry = TableCommitter.ExpiryRequest()
+    /// Manifests are rewritten where that gains anything, not only where it is worth it.
+    var forcesManifests = false
+    /// A clean-up lists the table's folders too.
+    var checksOrphans = true
     var onProgress: (CompactionProgress) -> Void = { _ in }
     /// Of everything else.
     var onStep: (CleanUpProgress) -> Void = { _ in }
@@ -24,14 +28,11 @@ struct JobWork {
         case .expire:
             return .expired(try SnapshotExpiry.run(warehouse, table: table, request: expiry, hooks: hooks))
         case .manifests:
-            let report = try ManifestRewrite.run(warehouse, table: table, hooks: hooks)
-            return .other(action, table, report.json, hasChanged: report.commits > 0)
+            return .rewroteManifests(
+                try ManifestRewrite.run(warehouse, table: table, isForced: forcesManifests, hooks: hooks))
         case .clean:
-            let report = try TableCleanUp.run(warehouse, table: table, hooks: hooks)
-            let deleted = report.garbageDeleted + report.metadata.deleted
-            return .other(
-                action, table, report.json,
-                hasChanged: report.deletes.commits + report.manifests.commits + deleted > 0)
+            return .cleaned(
+                try TableCleanUp.run(warehouse, table: table, checksOrphans: checksOrphans, hooks: hooks))
         }
     }
 
@@ -54,13 +55,15 @@ struct JobWork {
 enum JobResult {
     case compacted(CompactionReport)
     case expired(SnapshotExpiry.Report)
-    case other(ScheduleSpec.Action, TableIdentifier, JSONValue, hasChanged: Bool)
+    case rewroteManifests(ManifestRewrite.Report)
+    case cleaned(TableCleanUp.Report)
 
     var json: JSONValue {
         switch self {
         case .compacted(let report): report.json
         case .expired(let report): report.json
-        case .other(_, _, let json, _): json
+        case .rewroteManifests(let report): report.json
+        case .cleaned(let report): report.json
         }
     }
 
@@ -69,7 +72,9 @@ enum JobResult {
         switch self {
         case .compacted(let report): report.groups > 0
         case .expired(let report): report.snapshotsExpired > 0
-        case .other(_, _, _, let hasChanged): hasChanged
+        case .rewroteManifests(let report): report.commits > 0
+        case .cleaned(let report):
+            report.deletes.commits + report.manifests.commits + report.garbageDeleted + report.metadata.deleted > 0
         }
     }
 
@@ -77,8 +82,10 @@ enum JobResult {
         switch self {
         case .compacted(let report): .compacted(report, reason: reason)
         case .expired(let report): .expired(report, reason: reason)
-        case .other(let action, let table, let json, _):
-            .ran(kind: action.rawValue, table: table, report: json, reason: reason)
+        case .rewroteManifests(let report):
+            .ran(kind: ScheduleSpec.Action.manifests.rawValue, table: report.table, report: json, reason: reason)
+        case .cleaned(let report):
+            .ran(kind: ScheduleSpec.Action.clean.rawValue, table: report.table, report: json, reason: reason)
         }
     }
 }

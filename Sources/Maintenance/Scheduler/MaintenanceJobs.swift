@@ -55,6 +55,28 @@ public struct MaintenanceJobs: Sendable {
         return report
     }
 
+    /// Rewrites manifests of a table now. Throws as `compact` and `ManifestRewrite.run` do.
+    public func rewriteManifests(
+        _ table: TableIdentifier, isForced: Bool = false, reason: String = "requested", waitMs: Int64 = 0,
+        onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
+    ) throws -> ManifestRewrite.Report {
+        let work = JobWork(action: .manifests, forcesManifests: isForced, onStep: onProgress)
+        let result = try perform(work, table, reason, waitMs, RunLimits(), { false })
+        guard case .rewroteManifests(let report) = result else { preconditionFailure("a rewrite reports one") }
+        return report
+    }
+
+    /// Tidies a table up now. Throws as `compact` and `TableCleanUp.run` do.
+    public func clean(
+        _ table: TableIdentifier, checksOrphans: Bool = true, reason: String = "requested", waitMs: Int64 = 0,
+        onProgress: @escaping (CleanUpProgress) -> Void = { _ in }
+    ) throws -> TableCleanUp.Report {
+        let work = JobWork(action: .clean, checksOrphans: checksOrphans, onStep: onProgress)
+        let result = try perform(work, table, reason, waitMs, RunLimits(), { false })
+        guard case .cleaned(let report) = result else { preconditionFailure("a clean-up reports one") }
+        return report
+    }
+
     /// A job that somebody waits for.
     private func perform(
         _ work: JobWork, _ table: TableIdentifier, _ reason: String, _ waitMs: Int64, _ limits: RunLimits,

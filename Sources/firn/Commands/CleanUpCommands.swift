@@ -143,8 +143,9 @@ struct Clean: ParsableCommand {
 
     func run() throws {
         let warehouse = try location.open()
-        let report = try TableCleanUp.run(
-            warehouse, table: try TableIdentifier(parsing: table), checksOrphans: orphans, hooks: ProgressBar().hooks)
+        let report = try MaintenanceJobs(warehouse: warehouse).clean(
+            try TableIdentifier(parsing: table), checksOrphans: orphans, reason: "firn clean", waitMs: 90_000,
+            onProgress: ProgressBar().hooks.onProgress)
         Console.out(output.format == .table ? Array(Self.text(report).utf8) : report.json.serialize() + [0x0a])
         try CleanUpText.requireNone(failed: report.garbageFailed + report.metadata.failed)
     }

@@ -66,8 +66,9 @@ struct ManifestsCommand: ParsableCommand {
                 }
                 return
             }
-            let report = try ManifestRewrite.run(
-                warehouse, table: identifier, isForced: true, hooks: ProgressBar().hooks)
+            let report = try MaintenanceJobs(warehouse: warehouse).rewriteManifests(
+                identifier, isForced: true, reason: "firn manifests rewrite", waitMs: 90_000,
+                onProgress: ProgressBar().hooks.onProgress)
             guard output.format == .table else { return Console.out(json: report.json) }
             Console.out(
                 """
