@@ -38,9 +38,8 @@ extension TableCommitter {
         public let remaining: Int
     }
 
-    /// Times that an expiry searches before it gives up because the table moved on in a way that matters, such as when
-    /// another process expires it too.
-    private static let expiryTriesMax = 8
+    /// Times that an expiry searches before it believes that a file is missing.
+    private static let missingTriesMax = 8
 
     /// Removes snapshots from the table and turns the files that only they reached into garbage, in one commit; the
     /// next collection deletes them. Answers how many snapshots went.
@@ -59,12 +58,15 @@ extension TableCommitter {
     /// The same for at most `snapshotsMax` snapshots, the oldest first; nil when nothing is to go.
     ///
     /// What becomes unreachable is searched before the table's commits are held up, and checked against what came
-    /// meanwhile. So an expiry of any size never keeps ingestion waiting for long.
+    /// meanwhile. So an expiry of any size never keeps ingestion waiting for long. When the table moved on in a way
+    /// that matters, such as when another process expires it too, it searches again, as `commit.retry.*` allows.
     ///
     /// - Parameter checkpoint: called with the bytes of metadata read since the last call; its throw ends the expiry.
     public func expireNext(
         _ request: ExpiryRequest, snapshotsMax: Int = .max, checkpoint: (Int64) throws -> Void = { _ in }
     ) throws -> ExpiryStep? {
+        let clock = core.environment.clock
+        let started = clock.monotonicNanos()
         var attempt = 1
         while true {
             let base = try loadBase()
@@ -89,7 +91,12 @@ extension TableCommitter {
                 return ExpiryStep(
                     result: result, snapshots: gone.snapshotIds.count, references: gone.references,
                     garbage: plan.unreachable, remaining: remaining)
-            } catch let error as FirnError where Self.isOvertaken(error) && attempt < Self.expiryTriesMax {
+            } catch let error as FirnError where Self.isOvertaken(error) {
+                let waitMs = RetryPolicy(base.metadata.tableProperties).waitMs(
+                    afterAttempt: attempt, elapsedMs: Int((clock.monotonicNanos() - started) / 1_000_000),
+                    random: core.environment.random.next())
+                guard let waitMs, error.kind != .notFound || attempt < Self.missingTriesMax else { throw error }
+                _ = Semaphore().wait(milliseconds: waitMs)
                 attempt += 1
             }
         }
