@@ -19,7 +19,7 @@ from support.server import BINARY, Server, clean_environment
 
 # What the command line may answer beside a server that is killed, tables that are renamed and other writers.
 EXCUSES = (
-    "table_not_found", "does not exist", "is another table than before", "other writers won", "locked", "is busy",
+    "there is no table", "does not exist", "is another table than before", "other writers won", "locked", "is busy",
     "no ancestor", "is gone", "compact", "lease",
 )  # fmt: skip
 
