@@ -36,7 +36,8 @@ let modules: [Target] = [
         name: "Catalog", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit"],
         swiftSettings: settings),
     .target(
-        name: "Query", dependencies: ["Base", "Columnar", "Storage", "Parquet", "Iceberg", "Catalog", "SQLiteKit"],
+        name: "Query",
+        dependencies: ["Base", "Columnar", "Storage", "Parquet", "Arrow", "Iceberg", "Catalog", "SQLiteKit"],
         swiftSettings: settings),
     .target(
         name: "Ingest",
@@ -90,7 +91,9 @@ let testTargets: [Target] = [
     tests("ArrowTests", ["Base", "Columnar", "Arrow"]),
     tests("IcebergTests", ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg"]),
     tests("CatalogTests", ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit", "Catalog", "TestSupport"]),
-    tests("QueryTests", ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
+    tests(
+        "QueryTests",
+        ["Base", "Columnar", "Storage", "Parquet", "Arrow", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
     tests(
         "IngestTests",
         [
@@ -103,6 +106,7 @@ let testTargets: [Target] = [
         ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("MutationTests", ["Base", "Columnar", "Mutation"]),
     tests("ServerTests", ["Base", "Server"]),
+    tests("FirnTests", ["Base", "Query", "firn"]),
     tests("TidyTests", ["Base"]),
 ]
 

@@ -2,6 +2,7 @@
 public enum NameSuggestion {
     /// The candidate with the fewest edits, when these are few for its length; the first of several.
     public static func closest(to name: String, among candidates: [String]) -> String? {
+        guard name.utf8.count <= 256 else { return nil }
         let wanted = Array(name.lowercased().utf8)
         var best: (name: String, distance: Int)?
         for candidate in candidates {

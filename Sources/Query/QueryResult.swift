@@ -33,12 +33,16 @@ public final class QueryResult: @unchecked Sendable {
     private let state = Mutex(State())
     /// Nil once closed. Touched only inside `state`'s lock.
     private var statement: Statement?
+    /// The same question for SQLite alone, should the groups not fit the memory allowed.
+    private var plain: Statement?
 
     init(
-        statement: Statement, columns: [QueryColumn], statistics: QueryStatistics, guardian: QueryGuard,
+        statement: Statement, plain: Statement? = nil, columns: [QueryColumn], statistics: QueryStatistics,
+        guardian: QueryGuard,
         rowLimit: Int?
     ) {
         self.statement = statement
+        self.plain = plain
         self.columns = columns
         self.statistics = statistics
         self.guardian = guardian
@@ -55,15 +59,10 @@ public final class QueryResult: @unchecked Sendable {
     ///   what reading files throws. The result is closed then.
     public func nextRow() throws -> [SQLValue]? {
         try state.withLock { state -> [SQLValue]? in
-            guard let statement else { return nil }
-            do {
-                guard try statement.step() else {
-                    self.statement = nil
-                    return nil
-                }
-            } catch {
+            guard try step(isFirst: state.rowCount == 0), let statement else { return nil }
+            if let reason = guardian.reason {
                 self.statement = nil
-                throw guardian.explained(error)
+                throw reason
             }
             if let rowLimit, state.rowCount == rowLimit {
                 state.isTruncated = true
@@ -76,6 +75,26 @@ public final class QueryResult: @unchecked Sendable {
                 guard let type = columns[index].type else { return value }
                 return SQLType.finished(value, as: type)
             }
+        }
+    }
+
+    /// False at the end.
+    private func step(isFirst: Bool) throws -> Bool {
+        guard let current = statement else { return false }
+        do {
+            if try current.step() { return true }
+            (statement, plain) = (nil, nil)
+            return false
+        } catch {
+            statement = nil
+            guard error.cause is AggregatesTooLarge else { throw guardian.explained(error) }
+            // Rows that are out already cannot be taken back.
+            guard let plain, isFirst else {
+                throw FirnError(
+                    .limitExceeded, "query_memory", "the groups of the query do not fit the memory allowed")
+            }
+            (statement, self.plain) = (plain, nil)
+            return try step(isFirst: isFirst)
         }
     }
 
@@ -100,5 +119,5 @@ public final class QueryResult: @unchecked Sendable {
     }
 
     /// Frees what the query holds. Waits for a running `nextRow`.
-    public func close() { state.withLock { _ in statement = nil } }
+    public func close() { state.withLock { _ in (statement, plain) = (nil, nil) } }
 }

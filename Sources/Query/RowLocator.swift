@@ -80,8 +80,11 @@ public struct RowLocator {
                 let isTarget =
                     reference.namespace == table.identifier.namespace && reference.name == table.identifier.name
                     && reference.metadata == nil && reference.version == .snapshot(snapshot.snapshotId)
-                if isTarget { (relation as? IcebergRelation)?.wants = wants }
-                return relation
+                guard isTarget, let relation = relation as? IcebergRelation else { return relation }
+                // A condition means the columns of now, whatever they were called when the snapshot was made.
+                let now = relation.reading(as: table.metadata.currentSchema)
+                now.wants = wants
+                return now
             }
         }
     }

@@ -21,6 +21,8 @@ public struct WarehouseSource: SnapshotSource {
                 table: try TableIdentifier(namespace: reference.namespace, name: reference.name))
             if reference.metadata == .jobs { return try catalog.jobs() }
             if reference.metadata == .schedules { return try catalog.schedules() }
+            if reference.metadata == .producers { return try catalog.producers(of: metadata) }
+            if reference.metadata == .metrics { return try catalog.metrics(of: metadata) }
             let (snapshot, schema) = try metadata.state(reference.version, table: reference.tableName)
             if let table = reference.metadata {
                 return try MetadataTables(metadata: metadata, snapshot: snapshot, store: store).relation(table)
@@ -33,7 +35,8 @@ public struct WarehouseSource: SnapshotSource {
                     schema: schema, hiddenFields: Iceberg.MetadataColumn.allCases.map(\.field), batches: [])
             }
             return IcebergRelation(
-                metadata: metadata, snapshot: snapshot, schema: schema, store: store, statistics: statistics)
+                name: reference.tableName, metadata: metadata, snapshot: snapshot, schema: schema, store: store,
+                statistics: statistics)
         }
     }
 

@@ -36,7 +36,9 @@ public struct LocalStore: ObjectStore {
     }
 
     public func get(_ location: String) throws -> [UInt8] {
-        try files.readAll(try ObjectLocation.path(location))
+        let path = try ObjectLocation.path(location)
+        guard try files.status(path)?.kind != .directory else { throw ObjectErrors.missing(location) }
+        return try files.readAll(path)
     }
 
     public func read(_ location: String, range: Range<Int>) throws -> [UInt8] {
@@ -95,6 +97,10 @@ public struct LocalStore: ObjectStore {
                 found.append(ObjectLocation.file(path))
             }
         }
+    }
+
+    public func makeFolder(_ prefix: String) throws {
+        try files.createDirectories(try ObjectLocation.path(prefix))
     }
 
     public func removeEmptyFolders(_ prefix: String) throws {

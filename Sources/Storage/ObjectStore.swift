@@ -36,6 +36,9 @@ public protocol ObjectStore: Sendable {
     /// Locations of all objects below a folder at any depth, sorted; empty when there are none.
     func list(_ prefix: String) throws -> [String]
 
+    /// Makes a folder where the store has such things: some writers expect it.
+    func makeFolder(_ prefix: String) throws
+
     /// Drops folders below `prefix`, itself included, that hold no objects. Only for folders nobody writes to.
     func removeEmptyFolders(_ prefix: String) throws
 }
@@ -67,6 +70,8 @@ extension ObjectStore {
     public func deleteAll(_ locations: [String]) throws {
         for location in locations { try delete(location) }
     }
+
+    public func makeFolder(_ prefix: String) throws {}
 
     public func removeEmptyFolders(_ prefix: String) throws {}
 }

@@ -21,7 +21,8 @@ struct Firn: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Demo.self, TableCommand.self, SchemaCommand.self, NamespaceCommand.self, IngestCommand.self,
-            DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, Snapshots.self,
+            DeadLetterCommand.self, DeleteCommand.self, UpsertCommand.self, QueryCommand.self, SQLShellCommand.self,
+            Snapshots.self,
             Files.self,
             TagCommand.self, BranchCommand.self, Rollback.self, CherryPick.self, Compact.self, ScheduleCommand.self,
             JobsCommand.self, Expire.self, ManifestsCommand.self, Clean.self, CollectGarbage.self, Verify.self,

@@ -191,21 +191,30 @@ private final class CountingReads: ObjectStore, @unchecked Sendable {
 
 /// Merging manifests by size.
 @Suite struct ManifestMergeTests {
-    private func manifest(_ entries: Int) -> ManifestFile {
-        ManifestFile(
-            path: "file:///m\(entries)", length: 5000, specId: 0, content: .data, sequenceNumber: 1,
-            minSequenceNumber: 1, addedSnapshotId: 1, addedFilesCount: 1, existingFilesCount: entries - 1,
-            deletedFilesCount: 0,
-            addedRowsCount: 1, existingRowsCount: 0, deletedRowsCount: 0, partitions: nil)
+    @Test(arguments: [
+        ([4, 4, 4, 4], 100, [0..<4]),
+        ([4, 4, 4, 1000], 100, [0..<3, 3..<4]),
+        ([4, 9, 4], 100, [0..<1, 1..<2, 2..<3]),
+        ([4, 8, 24, 72, 217], 100, [0..<4, 4..<5]),
+        ([4], 100, [0..<1]),
+        ([0, 0, 1], 100, [0..<3]),
+        // A row that deletions left, longer than half of the count to merge: its smallest neighbours go together.
+        ([1, 9, 1, 1, 5, 1, 1, 1], 10, [0..<1, 1..<2, 2..<4, 4..<5, 5..<8]),
+        // A row of ever larger ones is as it should be, however low the count to merge.
+        ([1, 3, 9, 27, 81, 243], 2, [0..<1, 1..<2, 2..<3, 3..<4, 4..<5, 5..<6]),
+    ])
+    func aLargeManifestWaitsUntilThoseAfterItHaveGrown(entries: [Int], countToMerge: Int, runs: [Range<Int>]) {
+        #expect(SnapshotBuilder.runs(entries, countToMerge: countToMerge) == runs)
     }
 
-    @Test func aLargeManifestWaitsUntilThoseAfterItHaveGrown() {
-        func count(_ entries: [Int]) -> Int { SnapshotBuilder.newestOfASize(entries.map(manifest)) }
-        #expect(count([4, 4, 4, 4]) == 4)
-        #expect(count([4, 4, 4, 1000]) == 3)
-        #expect(count([4, 9, 4]) == 1)
-        #expect(count([4, 8, 24, 72, 217]) == 4)
-        #expect(count([4]) == 1)
+    @Test func whateverDeletionsLeaveABinStaysShort() {
+        var random = SplitMix(7)
+        for _ in 0..<1000 {
+            let entries = (0...random.next() % 300).map { _ in random.next() % 3 == 0 ? Int(random.next() % 5000) : 1 }
+            let runs = SnapshotBuilder.runs(entries, countToMerge: 20)
+            #expect(runs.flatMap { Array($0) } == Array(entries.indices))
+            #expect(runs.count <= max(10, Int.bitWidth - entries.reduce(0, +).leadingZeroBitCount))
+        }
     }
 
     @Test func manyCommitsStayCheapAndFew() throws {

@@ -115,6 +115,20 @@ import Testing
         #expect(metadata.currentSchema.field(id: 5)?.name == "extra" && metadata.lastColumnId == 5)
         #expect(metadata.defaultSpec.fields.map(\.fieldId) == [1000] && metadata.lastPartitionId == 1000)
         #expect(metadata.defaultSortOrder == SortOrder(orderId: 1, fields: [SortField(sourceId: 5)]))
+        // Defaults too may come before the schema, but not without it.
+        var other = try TestTable().metadata
+        let bound: [TableUpdate] = [
+            .addSchema(schema),
+            .addSpec(PartitionSpec(fields: [PartitionField(sourceId: 5, name: "extra", transform: .identity)])),
+            .setDefaultSpec(-1), .addSortOrder(SortOrder(orderId: 1, fields: [SortField(sourceId: 5)])),
+            .setDefaultSortOrder(-1),
+        ]
+        try other.apply(bound + [.setCurrentSchema(-1)], nowMs: 5)
+        #expect(other.defaultSpec == metadata.defaultSpec && other.defaultSortOrder == metadata.defaultSortOrder)
+        for unfinished in [Array(bound.prefix(3)), bound.prefix(1) + bound.suffix(2)] {
+            var metadata = try TestTable().metadata
+            #expect(throws: FirnError.self) { try metadata.apply(unfinished, nowMs: 5) }
+        }
         // What is there already counts as added.
         try metadata.apply([.addSchema(TestTable.schema), .setCurrentSchema(1)], nowMs: 5)
         for update in [TableUpdate.setCurrentSchema(-1), .setDefaultSpec(-1), .setDefaultSortOrder(-1)] {

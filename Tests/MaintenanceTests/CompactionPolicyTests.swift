@@ -57,6 +57,9 @@ import Testing
             name: "groups stop at the target", sizes: Array(repeating: 20, count: 12),
             groups: [[20, 20, 20, 20, 20], [20, 20, 20, 20, 20]]),
         Row(name: "a series of doublings is worth a merge", sizes: [12, 24, 48], groups: [[12, 24, 48]]),
+        Row(
+            name: "of a longer one the smallest, at the bound", sizes: [3, 6, 12, 24, 48],
+            groups: [[3, 6, 12], [24, 48]]),
         Row(name: "a steep series is merged for the bound", sizes: [1, 4, 20, 90], groups: [[1, 4]]),
         Row(name: "and waits below it", sizes: [4, 20, 90], groups: []),
         Row(name: "empty files count as one byte", sizes: [0, 0, 0, 0, 0], groups: [[0, 0, 0, 0, 0]]),

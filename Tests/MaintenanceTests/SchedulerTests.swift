@@ -22,6 +22,16 @@ import Testing
         #expect(detail["report"]?["snapshot-id"]?.intValue == report.snapshotId)
     }
 
+    /// Slices are the scheduler's way with the policy. Who asks, or a schedule, gets all that the policy has.
+    @Test func aRequestedRunOfThePolicyIsWhole() throws {
+        let fixture = try WarehouseFixture()
+        try fixture.createTable(partitioned: true)
+        for step in 0..<5 { try fixture.append(step * 10..<step * 10 + 10) }
+        let report = try MaintenanceJobs(warehouse: fixture.warehouse).compact(
+            fixture.table, onProgress: { _ in fixture.clock.advance(ms: 5000) })
+        #expect(report.groups == 3 && report.tableFilesAfter == 3)
+    }
+
     @Test func cleanUpsAreJobsToo() throws {
         let fixture = try WarehouseFixture()
         let table = try fixture.createTable()
@@ -196,6 +206,32 @@ import Testing
         #expect(row.lastRunMs == fixture.clock.nowMs() && row.nextRunMs == fixture.clock.nowMs() + 300_000)
         scheduler.runDue()
         #expect(events.take() == [])
+    }
+
+    /// What a schedule kept from the policy is looked at as soon as it comes to another, without a commit.
+    @Test(arguments: [true, false])
+    func changedSchedulesFindWhatIsThere(comesAnother: Bool) throws {
+        let fixture = try WarehouseFixture()
+        try fixture.createTable()
+        let events = Events()
+        let now = fixture.clock.nowMs()
+        try fixture.warehouse.putSchedule(
+            ScheduleRow(table: "t.*", name: "late", spec: #"{"every":"1d","action":"compact"}"#, createdMs: now))
+        try appendFive(fixture)
+        let scheduler = started(fixture, events)
+        fixture.clock.advance(ms: 60_000)
+        scheduler.runDue()
+        #expect(events.take() == [])
+        if comesAnother {
+            try fixture.warehouse.putSchedule(
+                ScheduleRow(
+                    table: "t.*", name: "soon", spec: #"{"on":"commit","action":"compact"}"#, createdMs: now))
+        } else {
+            _ = try fixture.warehouse.removeSchedule(table: "t.*", name: "late")
+        }
+        fixture.clock.advance(ms: 500)
+        scheduler.runDue()
+        #expect(events.take() == ["compacted t.events 5->1 \(comesAnother ? "schedule soon" : "policy")"])
     }
 
     @Test func missedRunsAreMadeUpOnce() throws {

@@ -65,12 +65,15 @@ import Testing
     @Test(arguments: columns.map(\.0))
     func comparisonsGiveTheSameRows(_ column: String) throws {
         for literal in Self.literals {
-            for comparison in ["=", "<", "<=", ">", ">=", "IS"] {
+            for comparison in ["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT"] {
                 try check("\(column) \(comparison) \(literal)")
             }
             try check("\(literal) < \(column)")
             try check("\(column) IN (\(literal), 1, '1970-01-01', 0.1)")
-            try check("\(column) = \(literal) COLLATE NOCASE")
+            for comparison in ["=", "<>", "<"] {
+                try check("\(column) \(comparison) \(literal) COLLATE NOCASE")
+                try check("\(literal) COLLATE NOCASE \(comparison) \(column)")
+            }
         }
     }
 

@@ -67,6 +67,65 @@ import Testing
         #expect(result.counters.filesRead == 0 && result.counters.filesTotal > 0)
     }
 
+    @Test func manifestsAnswerWhereTheyCan() throws {
+        for (sql, rows) in [
+            ("SELECT min(id), max(id), count(id), count(country) FROM web.clicks", [[0, 199, 200, 150]]),
+            (
+                "SELECT country, count(*), max(id) FROM web.clicks GROUP BY country ORDER BY 1",
+                [[nil, 50, 199], ["CH", 50, 196], ["DE", 50, 197], ["FR", 50, 198]]
+            ),
+            (
+                "SELECT min(ts), max(price) FROM web.clicks WHERE country = 'DE'",
+                [["2026-01-01T00:15:00Z", "49.25"]]
+            ),
+            ("SELECT count(*) FROM web.clicks WHERE ts >= '2026-01-02' AND country IN ('CH', 'DE')", [[52]]),
+        ] as [(String, [[SQLValue]])] {
+            let result = try data.query(sql)
+            #expect(try result.rows() == rows, "\(sql)")
+            #expect(result.counters.filesRead == 0 && result.counters.filesAnswered > 0, "\(sql)")
+        }
+        // A filter that goes through files reads those alone.
+        let cut = try data.query("SELECT count(*), max(id) FROM web.clicks WHERE id < 150")
+        #expect(try cut.rows() == [[150, 149]])
+        #expect(cut.counters.filesRead > 0 && cut.counters.filesAnswered > 0)
+        // Sums and texts are not in manifests.
+        for call in ["sum(id)", "max(country)", "count(DISTINCT id)", "max(score)", "count(score)"] {
+            let result = try data.query("SELECT \(call) FROM web.clicks")
+            _ = try result.rows()
+            #expect(result.counters.filesAnswered == 0, "\(call)")
+        }
+    }
+
+    @Test func explanationsTellWhatIsRead() throws {
+        let sql = "SELECT id FROM web.clicks WHERE country = 'CH' AND ts >= '2026-01-02'"
+        let planned = try data.query("EXPLAIN " + sql)
+        let columns = planned.columns.map(\.name)
+        func value(_ rows: [[SQLValue]], _ name: String) -> SQLValue { rows[0][columns.firstIndex(of: name)!] }
+        let plan = try planned.rows()
+        #expect(plan.count == 1 && value(plan, "table") == "web.clicks" && value(plan, "for") == "rows")
+        #expect(value(plan, "filter") == "country = 'CH' AND ts >= '2026-01-02T00:00:00Z'")
+        #expect(value(plan, "rows_read") == nil && value(plan, "snapshot_id") == .integer(data.snapshots[1]))
+        let ran = try data.rows("EXPLAIN ANALYZE " + sql)
+        for name in ["files", "files_skipped", "files_to_read", "bytes_to_read"] {
+            #expect(value(ran, name) == value(plan, name), "\(name)")
+        }
+        #expect(value(ran, "rows_read") == 26)
+        let counted = try data.rows("EXPLAIN SELECT count(*) FROM web.clicks")
+        #expect(value(counted, "for") == "groups" && value(counted, "files_to_read") == 0)
+        #expect(value(counted, "files") == value(counted, "files_from_metadata"))
+    }
+
+    @Test func changesAreAFunctionToo() throws {
+        let range = "FROM web.clicks FOR CHANGES BETWEEN $1 AND $2"
+        let changes = try data.rows(filled("SELECT count(*), min(id) \(range)"))
+        #expect(changes == [[100, 100]])
+        #expect(try data.rows(filled("SELECT count(*), min(c.id) FROM changes('web.clicks', $1, $2) c")) == changes)
+        #expect(try data.rows(filled("SELECT count(*), min(id) FROM changes('web.clicks', $1)")) == changes)
+        #expect(try data.rows("SELECT count(*) FROM changes('web.clicks')") == [[200]])
+        #expect(error { try data.rows("SELECT * FROM changes(5)") }?.code == "bad_version")
+        #expect(error { try data.rows("SELECT * FROM changes('clicks')") }?.code == "table_without_namespace")
+    }
+
     @Test func limitReadsOneFile() throws {
         let result = try data.query("SELECT * FROM web.clicks LIMIT 3")
         #expect(try result.rows().count == 3)

@@ -201,4 +201,32 @@ func error<T>(of body: () throws -> T) -> FirnError? {
             "SELECT column1 FROM (VALUES ('ccc'), ('a'), ('bb')) ORDER BY column1 COLLATE length DESC")
         #expect(rows == [["ccc"], ["bb"], ["a"]])
     }
+
+    /// `instr` and `replace` are Firn's own; the answers are SQLite's.
+    @Test func longTextsAreSearchedInLinearTime() throws {
+        let ours = try Database(path: "", mode: .memory)
+        try ours.addLinearTextSearch()
+        let theirs = try Database(path: "", mode: .memory)
+        let values = [
+            "NULL", "''", "'a'", "'aab'", "'aabaaab'", "'ä€😀ä'", "'€'", "x''", "x'00'", "x'6100'", "x'c3a4'", "12.5",
+            "1112111", "'aaaaaaab'", "'ababab'", "'abab'", "zeroblob(3)", "char(0)", "'x' || char(0) || 'y'",
+        ]
+        for a in values {
+            for b in values {
+                let instr = "SELECT instr(\(a), \(b))"
+                #expect(try ours.query(instr) == theirs.query(instr), "\(instr)")
+                for c in ["'-'", "''", "NULL", "7", b] {
+                    let replace = "SELECT replace(\(a), \(b), \(c)), typeof(replace(\(a), \(b), \(c)))"
+                    #expect(try ours.query(replace) == theirs.query(replace), "\(replace)")
+                }
+            }
+        }
+        ours.setLimit(.valueBytes, 1000)
+        #expect(
+            error { try ours.query("SELECT replace(hex(zeroblob(100)), '0', '0123456789')") }?.kind == .limitExceeded)
+        ours.setLimit(.valueBytes, 1 << 30)
+        #expect(
+            try ours.query("SELECT instr(zeroblob(20000000), CAST(zeroblob(10000000) || x'01' AS BLOB))")
+                == [[.integer(0)]])
+    }
 }

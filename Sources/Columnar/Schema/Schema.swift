@@ -49,6 +49,22 @@ public struct Schema: Hashable, Sendable {
     /// The highest id in use at any depth; 0 for an empty schema.
     public var highestFieldId: Int { allFields.map(\.field.id).max() ?? 0 }
 
+    /// The fields with these ids, whole, and the structs around them with nothing else.
+    public func pruned(to ids: Set<Int>) -> Schema {
+        func prune(_ fields: [Field]) -> [Field] {
+            fields.compactMap { field in
+                if ids.contains(field.id) { return field }
+                guard case .structure(let type) = field.type else { return nil }
+                let inner = prune(type.fields)
+                guard !inner.isEmpty else { return nil }
+                var field = field
+                field.type = .structure(StructType(fields: inner))
+                return field
+            }
+        }
+        return Schema(schemaId: schemaId, fields: prune(fields))
+    }
+
     /// True when both have the same fields and identifier fields, whatever their schema ids.
     public func hasSameShape(as other: Schema) -> Bool {
         fields == other.fields && Set(identifierFieldIds) == Set(other.identifierFieldIds)

@@ -9,6 +9,8 @@ public struct CommitContext: Sendable {
     /// Names the metadata file; a new one for every attempt.
     public var metadataUUID: UUID
     public var nowMs: Int64
+    /// What the snapshot shows was so at this time already, which is not after `nowMs`; nil for nothing earlier.
+    public var snapshotMs: Int64?
     /// From 1; retries of one commit count up, so that no file name comes twice.
     public var attempt: Int
     /// Further summary entries; the counts of the change win over equal keys.

@@ -8,7 +8,9 @@ import Base
 ///    `commit.manifest.min-count-to-merge` members. Every other bin becomes one manifest.
 /// 4. Of the bin with the newest, only as many of the newest are merged as are of a size: a large manifest waits until
 ///    those after it have grown to half of it. So an entry is rewritten once each time its manifest doubles, and no
-///    commit pays for a manifest that a hundred commits filled.
+///    commit pays for a manifest that a hundred commits filled. Behind them stay a logarithmic row of larger ones, and
+///    what deletions left of others. Where that is more than half of the count to merge, the smallest neighbours of
+///    the row are merged too, so that no bin keeps more manifests than the count to merge and a row have.
 /// 5. In a merged manifest the files that this commit added or deleted keep their status; older ones are existing, with
 ///    explicit sequence numbers and row ids; older deletions are forgotten.
 ///
@@ -28,9 +30,13 @@ extension SnapshotBuilder {
                     merged += bin
                     continue
                 }
-                let count = holdsNewest ? Self.newestOfASize(bin) : bin.count
-                if count > 1 { merged.append(try mergeBin(Array(bin[..<count]), key)) }
-                merged += bin[(count > 1 ? count : 0)...]
+                let runs =
+                    holdsNewest
+                    ? Self.runs(bin.map(\.liveFilesCount), countToMerge: properties.manifestsToMergeMin)
+                    : [bin.indices]
+                for run in runs {
+                    merged.append(run.count > 1 ? try mergeBin(Array(bin[run]), key) : bin[run.lowerBound])
+                }
             }
         }
         return merged
@@ -46,15 +52,27 @@ extension SnapshotBuilder {
         }
     }
 
-    /// How many of the newest manifests go together: none has more than twice the entries of those after it.
-    static func newestOfASize(_ bin: [ManifestFile]) -> Int {
-        var entries = 0
-        for (index, manifest) in bin.enumerated() {
-            let count = (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
-            if index > 0, count > 2 * max(1, entries) { return index }
-            entries += count
+    /// Which manifests go together, by their `entries`, the newest first.
+    static func runs(_ entries: [Int], countToMerge: Int) -> [Range<Int>] {
+        var head = 0
+        var total = 0
+        while head < entries.count, head == 0 || entries[head] <= 2 * max(1, total) {
+            total += entries[head]
+            head += 1
         }
-        return bin.count
+        var runs = [0..<head] + (head..<entries.count).map { $0..<$0 + 1 }
+        var sums = runs.map { entries[$0].reduce(0, +) }
+        // A row in which each has more than twice the entries of all newer ones is never longer than its logarithm.
+        let row = Int.bitWidth - sums.reduce(0, +).leadingZeroBitCount
+        while runs.count > max(countToMerge / 2, row, 1) {
+            var at = 1
+            for index in 2..<runs.count where sums[index - 1] + sums[index] < sums[at - 1] + sums[at] { at = index }
+            runs[at - 1] = runs[at - 1].lowerBound..<runs[at].upperBound
+            sums[at - 1] += sums[at]
+            runs.remove(at: at)
+            sums.remove(at: at)
+        }
+        return runs
     }
 
     /// Bins in the order of `group`, filled from its end, so that the last bin to fill is the newest.

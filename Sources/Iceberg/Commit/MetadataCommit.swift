@@ -2,7 +2,8 @@ import Base
 
 /// Turns changed metadata into the next metadata file.
 ///
-/// 1. `last-updated-ms` moves to max(now, previous + 1), so that logs stay sorted whatever the clock does.
+/// 1. `last-updated-ms` moves on: to the new snapshot's time where that is later, else to max(now, previous + 1); so
+///    logs stay sorted whatever the clock does.
 /// 2. The base file joins the metadata log, stamped with its own time; the log is trimmed to
 ///    `write.metadata.previous-versions-max`.
 /// 3. The file's number is the base file's plus one.

@@ -159,22 +159,52 @@ struct SnapshotBuilder {
             ordered, snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId,
             sequenceNumber: sequenceNumber, firstRowId: firstRowId, sync: context.metadataUUID)
         let entries = summary.entries(
-            operation: operation, before: parent.map { totals ?? $0.summary }, manifests: counts)
+            operation: operation, before: try totals ?? totalsBefore(), manifests: counts)
         let snapshot = Snapshot(
             snapshotId: context.snapshotId, parentSnapshotId: parent?.snapshotId, sequenceNumber: sequenceNumber,
-            timestampMs: MetadataCommit.stamp(context.nowMs, after: base), manifestList: listLocation,
+            timestampMs: timestamp(operation), manifestList: listLocation,
             summary: context.summary.merging(extra) { _, action in action }.merging(entries) { _, counted in counted },
             schemaId: base.currentSchemaId, firstRowId: firstRowId, addedRows: addedRows)
         var reference = base.refs[branch] ?? SnapshotReference(snapshotId: 0, kind: .branch)
         reference.snapshotId = snapshot.snapshotId
         var updates: [TableUpdate] = [.addSnapshot(snapshot), .setSnapshotRef(branch, reference)]
-        let expiry = context.expiresSnapshots ? try ExpiryOnCommit.plan(base, nowMs: context.nowMs, store: store) : nil
+        // As of the time that the new metadata tells, which may be a little earlier than now.
+        let asOfMs = min(context.nowMs, max(snapshot.timestampMs, base.lastUpdatedMs + 1))
+        let expiry = context.expiresSnapshots ? try ExpiryOnCommit.plan(base, nowMs: asOfMs, store: store) : nil
         if let expiry { updates.append(.removeSnapshots(expiry.snapshotIds)) }
         var commit = try MetadataCommit.prepare(
             applying: updates, to: base, baseLocation: baseLocation, context: context,
             objects: objects + [(listLocation, list)], snapshot: snapshot)
         commit.unreachable = expiry?.unreachable ?? []
         return commit
+    }
+
+    /// The parent's totals; nil without parent. Other writers leave some out: then the live files are counted, so that
+    /// engines which need them find them from this snapshot on.
+    private func totalsBefore() throws -> [String: String]? {
+        guard let parent else { return nil }
+        let keys = SnapshotSummary.totals
+        guard keys.contains(where: { parent.summary[$0].flatMap { Int64($0) } == nil }) else { return parent.summary }
+        var counted = Dictionary(uniqueKeysWithValues: keys.map { ($0, Int64(0)) })
+        for manifest in current where manifest.mayHaveLiveFiles {
+            try Manifests.read(manifest, base, .none, store) {
+                if $0.isLive { $0.dataFile.count(into: &counted) }
+                return true
+            }
+        }
+        return counted.mapValues { String($0) }
+    }
+
+    /// How far back a snapshot is dated that shows the same rows as the one before.
+    private static let replaceLagMs: Int64 = 10_000
+
+    /// Readers that stay with the state of when they began, such as DuckDB's, look for the newest snapshot from before
+    /// that. So a snapshot has the time from which on what it shows was so, as far as that is after all other
+    /// snapshots.
+    private func timestamp(_ operation: String) -> Int64 {
+        let earliest = (base.snapshots.lazy.map(\.timestampMs).max() ?? 0) + 1
+        if operation == "replace" { return max(earliest, context.nowMs - Self.replaceLagMs) }
+        return context.snapshotMs.map { max(earliest, $0) } ?? MetadataCommit.stamp(context.nowMs, after: base)
     }
 
     /// Gives data manifests without row ids the next ones; answers how many were taken.

@@ -74,4 +74,7 @@ public struct ManifestFile: Hashable, Sendable {
         guard let added = addedFilesCount, let existing = existingFilesCount else { return true }
         return added + existing > 0
     }
+
+    /// Entries that are live, as far as the counts tell.
+    public var liveFilesCount: Int { max(0, addedFilesCount ?? 0) + max(0, existingFilesCount ?? 0) }
 }

@@ -54,7 +54,7 @@ public enum ChangePlanner {
         for (snapshot, parent) in try range(metadata, from, to) where snapshot.operation != "replace" {
             let step = Step(metadata: metadata, parent: parent, snapshot: snapshot, filter: filter, store: store)
             let found = try step.tasks(ordinal: ordinal)
-            if !found.isEmpty { ordinal += 1 }
+            if try !found.isEmpty || step.changesOtherRows() { ordinal += 1 }
             tasks += found
         }
         return tasks
@@ -117,6 +117,13 @@ public enum ChangePlanner {
         let snapshot: Snapshot
         let filter: Expression
         let store: any ObjectStore
+
+        /// Whether the commit changed rows that the filter leaves out: it counts, whatever is asked for.
+        func changesOtherRows() throws -> Bool {
+            guard filter != .alwaysTrue else { return false }
+            let whole = Step(metadata: metadata, parent: parent, snapshot: snapshot, filter: .alwaysTrue, store: store)
+            return try !whole.tasks(ordinal: 0).isEmpty
+        }
 
         func tasks(ordinal: Int) throws -> [ChangeTask] {
             let before = try parent.map { try Manifests.list(of: $0, store: store) } ?? []

@@ -27,8 +27,12 @@ public struct FileScanTask: Sendable {
 
     /// Rows of the data file less those that a deletion vector deletes; nil when only reading the deletes can tell.
     public var liveRecordCount: Int64? {
+        // A negative number says nothing.
+        guard dataFile.recordCount >= 0 else { return nil }
         if deletes.isEmpty { return dataFile.recordCount }
-        guard deletes.count == 1, deletes[0].dataFile.isDeletionVector else { return nil }
+        guard deletes.count == 1, deletes[0].dataFile.isDeletionVector, deletes[0].dataFile.recordCount >= 0 else {
+            return nil
+        }
         return max(0, dataFile.recordCount - deletes[0].dataFile.recordCount)
     }
 }

@@ -28,13 +28,14 @@ public enum ScanPlanner {
     /// - Parameters:
     ///   - filter: over field ids of the table; rows that pass are in the planned files.
     ///   - statistics: fill counts and bounds of all columns in the tasks.
+    ///   - ids: of columns whose counts and bounds are filled besides those of the filter.
     ///   - dataManifests: paths of the only manifests whose data files are wanted; nil for all.
     ///
     /// Throws `.corrupted` for damaged manifests, and for delete files that no spec allows (`bad_delete_file`,
     /// `duplicate_deletion_vector`).
     public static func plan(
         metadata: TableMetadata, snapshot: Snapshot, filter: Expression = .alwaysTrue, statistics: Bool = false,
-        dataManifests: Set<String>? = nil, store: any ObjectStore
+        statisticsOf ids: Set<Int> = [], dataManifests: Set<String>? = nil, store: any ObjectStore
     ) throws -> ScanPlan {
         let predicate = filter.withoutNegation { id in
             metadata.columnType(id: id).map { $0 == .float || $0 == .double } ?? true
@@ -50,9 +51,22 @@ public enum ScanPlanner {
         for manifest in manifests
         where manifest.content == .data && dataManifests?.contains(manifest.path) != false {
             plan.manifestsTotal += 1
-            try add(manifest, predicate, metadata, deletes, statistics, store, to: &plan)
+            try add(manifest, predicate, metadata, deletes, statistics ? nil : ids, store, to: &plan)
         }
         return plan
+    }
+
+    /// The data manifests that `plan` would read for the filter, in the order of the snapshot's list.
+    ///
+    /// - Parameter filter: without `not`.
+    public static func dataManifests(
+        metadata: TableMetadata, snapshot: Snapshot, filter: Expression, store: any ObjectStore
+    ) throws -> [ManifestFile] {
+        try Manifests.list(of: snapshot, store: store).filter { manifest in
+            guard manifest.content == .data, manifest.mayHaveLiveFiles else { return false }
+            let (_, projected, fields) = try projection(manifest, filter, metadata)
+            return mayMatch(manifest, projected, fields)
+        }
     }
 
     /// The filter as a manifest's partition tuples can answer it.
@@ -75,22 +89,21 @@ public enum ScanPlanner {
 
     private static func add(
         _ manifest: ManifestFile, _ predicate: Expression, _ metadata: TableMetadata, _ deletes: DeleteIndex,
-        _ statistics: Bool, _ store: any ObjectStore, to plan: inout ScanPlan
+        _ further: Set<Int>?, _ store: any ObjectStore, to plan: inout ScanPlan
     ) throws {
         let (spec, projected, fields) = try projection(manifest, predicate, metadata)
         guard mayMatch(manifest, projected, fields) else {
             plan.manifestsSkipped += 1
-            let files = (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
-            plan.filesTotal += files
-            plan.filesSkipped += files
+            plan.filesTotal += manifest.liveFilesCount
+            plan.filesSkipped += manifest.liveFilesCount
             return
         }
         let places = Dictionary(
             fields.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         let ids = predicate.fieldIds
         let types = Dictionary(uniqueKeysWithValues: ids.map { ($0, metadata.columnType(id: $0)) })
-        let wanted = ManifestReader.Statistics.fields(ids.union(deletes.equalityFieldIds))
-        try Manifests.read(manifest, metadata, statistics ? .all : wanted, store) { entry in
+        let wanted = further.map { ids.union(deletes.equalityFieldIds).union($0) }
+        try Manifests.read(manifest, metadata, wanted.map { .fields($0) } ?? .all, store) { entry in
             guard entry.isLive, entry.dataFile.content == .data else { return true }
             plan.filesTotal += 1
             let file = entry.dataFile
@@ -131,7 +144,7 @@ public enum ScanPlanner {
 
 extension DataFile {
     /// What the entry says about a column; nil when it says nothing.
-    func statistics(_ id: Int, _ type: DataType) -> FieldStatistics? {
+    public func statistics(_ id: Int, _ type: DataType) -> FieldStatistics? {
         var statistics = FieldStatistics()
         statistics.lower = lowerBounds[id].flatMap { SingleValue.decode($0, type) }
         statistics.upper = upperBounds[id].flatMap { SingleValue.decode($0, type) }

@@ -2,9 +2,15 @@ import Columnar
 
 /// Counts a change and its effect on the table's totals, with Iceberg's names.
 ///
-/// Values are text. Counts of zero are left out; the six totals follow from the parent's and are left out only when the
-/// parent lacks them. Spec: https://iceberg.apache.org/spec/#optional-snapshot-summary-fields
+/// Values are text. Counts of zero are left out; the six totals follow from those before.
+/// Spec: https://iceberg.apache.org/spec/#optional-snapshot-summary-fields
 struct SnapshotSummary {
+    /// What a snapshot has in all.
+    static let totals = [
+        "total-data-files", "total-delete-files", "total-records", "total-files-size", "total-position-deletes",
+        "total-equality-deletes",
+    ]
+
     private struct Change {
         var added: Int64 = 0
         var removed: Int64 = 0
@@ -48,7 +54,7 @@ struct SnapshotSummary {
 
     /// The entries of the new snapshot's summary.
     ///
-    /// - Parameter before: the parent's summary, for its totals; nil without parent.
+    /// - Parameter before: the totals before the change; nil without parent.
     func entries(operation: String, before: [String: String]?, manifests: ManifestCounts) -> [String: String] {
         var entries = ["operation": operation]
         func put(_ key: String, _ value: Int64) { if value != 0 { entries[key] = String(value) } }
@@ -80,12 +86,11 @@ struct SnapshotSummary {
             let after = total + change.added - change.removed
             if after >= 0 { entries[key] = String(after) }
         }
-        total("total-data-files", dataFiles)
-        total("total-delete-files", deleteFiles)
-        total("total-records", records)
-        total("total-files-size", bytes)
-        total("total-position-deletes", positionDeletes)
-        total("total-equality-deletes", equalityDeletes)
+        for (key, change) in zip(
+            Self.totals, [dataFiles, deleteFiles, records, bytes, positionDeletes, equalityDeletes])
+        {
+            total(key, change)
+        }
         entries["manifests-created"] = String(manifests.created)
         entries["manifests-kept"] = String(manifests.kept)
         entries["manifests-replaced"] = String(manifests.replaced)

@@ -143,39 +143,3 @@ struct SortColumn {
 
     @inline(__always) private func three<T: Comparable>(_ a: T, _ b: T) -> Int { a < b ? -1 : a > b ? 1 : 0 }
 }
-
-/// Comparisons of bytes in memory.
-enum ByteRuns {
-    @inline(__always)
-    static func compare(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Int {
-        let common = commonPrefix(a, b, count)
-        return common == count ? 0 : a[common] < b[common] ? -1 : 1
-    }
-
-    /// The number of equal bytes at the start, `count` at most.
-    @inline(__always)
-    static func commonPrefix(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Int {
-        let (x, y) = (UnsafeRawPointer(a), UnsafeRawPointer(b))
-        var at = 0
-        while at &+ 8 <= count {
-            let difference =
-                x.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                ^ y.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            if difference != 0 { return at &+ difference.trailingZeroBitCount / 8 }
-            at &+= 8
-        }
-        while at < count, a[at] == b[at] { at &+= 1 }
-        return at
-    }
-
-    /// Up to 8 bytes from `skip` as a big-endian number, zeros behind the end.
-    ///
-    /// Precondition: 8 bytes may be read there when the value reaches that far.
-    @inline(__always)
-    static func word(_ start: UnsafePointer<UInt8>, _ count: Int, skip: Int) -> UInt64 {
-        guard count > skip else { return 0 }
-        let word = UInt64(bigEndian: UnsafeRawPointer(start + skip).loadUnaligned(as: UInt64.self))
-        let left = count &- skip
-        return left >= 8 ? word : word & (~0 &<< UInt64(64 &- left &* 8))
-    }
-}

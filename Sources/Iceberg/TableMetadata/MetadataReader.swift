@@ -7,14 +7,17 @@ import Columnar
 struct MetadataReader {
     let json: JSONValue
     let source: String
+    /// What errors call the whole.
+    let subject: String
 
-    init(_ json: JSONValue, source: String) {
+    init(_ json: JSONValue, source: String, subject: String = "table metadata") {
         self.json = json
         self.source = source
+        self.subject = subject
     }
 
     func bad(_ message: String) -> FirnError {
-        FirnError(.corrupted, "bad_metadata", "bad table metadata: \(message)", context: ["file": source])
+        FirnError(.corrupted, "bad_metadata", "bad \(subject): \(message)", context: ["file": source])
     }
 
     /// Nil for a missing member and for null.
@@ -63,7 +66,7 @@ struct MetadataReader {
         var readers: [MetadataReader] = []
         for item in items {
             guard item.objectValue != nil else { throw bad("\"\(key)\" holds something other than objects") }
-            readers.append(MetadataReader(item, source: source))
+            readers.append(MetadataReader(item, source: source, subject: subject))
         }
         return readers
     }

@@ -65,11 +65,11 @@ extension TableMetadata {
         a.sourceId == b.sourceId && a.transform == b.transform
     }
 
-    public mutating func setDefaultSpec(_ id: Int) throws(FirnError) {
+    public mutating func setDefaultSpec(_ id: Int, schemaId: Int? = nil) throws(FirnError) {
         guard let spec = spec(id: id) else {
             throw FirnError(.invalidInput, "unknown_partition_spec", "there is no partition spec \(id)")
         }
-        try SchemaRules.check(spec, currentSchema)
+        try SchemaRules.check(spec, schemaId.flatMap { schema(id: $0) } ?? currentSchema)
         defaultSpecId = id
     }
 
@@ -87,11 +87,11 @@ extension TableMetadata {
         return added.orderId
     }
 
-    public mutating func setDefaultSortOrder(_ id: Int) throws(FirnError) {
+    public mutating func setDefaultSortOrder(_ id: Int, schemaId: Int? = nil) throws(FirnError) {
         guard let order = sortOrders.first(where: { $0.orderId == id }) else {
             throw FirnError(.invalidInput, "unknown_sort_order", "there is no sort order \(id)")
         }
-        try SchemaRules.check(order, currentSchema)
+        try SchemaRules.check(order, schemaId.flatMap { schema(id: $0) } ?? currentSchema)
         defaultSortOrderId = id
     }
 

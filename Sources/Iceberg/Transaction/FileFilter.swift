@@ -8,7 +8,7 @@ import Columnar
 ///    negation or null; the complement must be excluded as in 1, leaf by leaf, by tuple or bounds.
 ///
 /// Spec: https://iceberg.apache.org/spec/#scan-planning
-struct FileFilter {
+public struct FileFilter {
     private let metadata: TableMetadata
     private let predicate: Expression
     private let complement: Expression
@@ -22,7 +22,7 @@ struct FileFilter {
         let predicate: Expression
     }
 
-    init(_ filter: Expression, _ metadata: TableMetadata) {
+    public init(_ filter: Expression, _ metadata: TableMetadata) {
         self.metadata = metadata
         func isFloating(_ id: Int) -> Bool { metadata.columnType(id: id).map { $0 == .float || $0 == .double } ?? true }
         let predicate = filter.withoutNegation(isFloating: isFloating)
@@ -60,7 +60,7 @@ struct FileFilter {
     func mayMatch(_ file: DataFile) -> Bool { mayMatch(predicate, file, specs[file.specId]?.predicate) }
 
     /// True when every row of the data file matches.
-    func allMatch(_ file: DataFile) -> Bool { excludes(complement, file) }
+    public func allMatch(_ file: DataFile) -> Bool { excludes(complement, file) }
 
     private func excludes(_ expression: Expression, _ file: DataFile) -> Bool {
         switch expression {

@@ -81,7 +81,7 @@ extension SnapshotProducer {
     /// Files and rows that live in manifests whose counts are known.
     private static func live(_ manifests: [ManifestFile]) -> LiveCounts {
         manifests.reduce(into: LiveCounts()) { counts, manifest in
-            counts.files += (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
+            counts.files += manifest.liveFilesCount
             counts.rows &+= (manifest.addedRowsCount ?? 0) &+ (manifest.existingRowsCount ?? 0)
         }
     }

@@ -14,12 +14,16 @@ extension TableMetadata {
     /// Throws `.invalidInput` for updates that make no sense on this table, `.conflict` for snapshots that were built
     /// on another state. After a throw the metadata is partly changed; drop it.
     public mutating func apply(_ updates: [TableUpdate], nowMs: Int64) throws(FirnError) {
+        let before = (spec: defaultSpecId, order: defaultSortOrderId)
         var last = LastAdded()
         for update in updates {
             if try applyShape(update, &last) { continue }
             if try applyHistory(update, nowMs: nowMs) { continue }
             try applyRest(update)
         }
+        // They were bound to a schema that was to become the current one.
+        if defaultSpecId != before.spec { try SchemaRules.check(defaultSpec, currentSchema) }
+        if defaultSortOrderId != before.order { try SchemaRules.check(defaultSortOrder, currentSchema) }
     }
 
     /// One update by itself, as `apply` of a list.
@@ -47,9 +51,11 @@ extension TableMetadata {
         case .addSchema(let schema): last.schema = try addSchema(schema)
         case .setCurrentSchema(let id): try setCurrentSchema(LastAdded.resolve(id, last.schema, "schema"))
         case .addSpec(let spec): last.spec = try addSpec(spec, schemaId: last.schema)
-        case .setDefaultSpec(let id): try setDefaultSpec(LastAdded.resolve(id, last.spec, "partition spec"))
+        case .setDefaultSpec(let id):
+            try setDefaultSpec(LastAdded.resolve(id, last.spec, "partition spec"), schemaId: last.schema)
         case .addSortOrder(let order): last.order = try addSortOrder(order, schemaId: last.schema)
-        case .setDefaultSortOrder(let id): try setDefaultSortOrder(LastAdded.resolve(id, last.order, "sort order"))
+        case .setDefaultSortOrder(let id):
+            try setDefaultSortOrder(LastAdded.resolve(id, last.order, "sort order"), schemaId: last.schema)
         case .removeSchemas(let ids): try removeSchemas(Set(ids))
         case .removePartitionSpecs(let ids): try removeSpecs(Set(ids))
         default: return false

@@ -44,20 +44,3 @@ extension TableMetadata {
         }
     }
 }
-
-extension RecordBatch {
-    /// The column of a field id, through structs, null where a struct around it is; nil for a field that the batch
-    /// lacks and inside lists and maps.
-    public func leaf(fieldId id: Int) -> Column? {
-        guard let chain = schema.chain(to: id), let index = schema.fields.firstIndex(where: { $0.id == chain[0].id })
-        else { return nil }
-        var column = columns[index]
-        for (level, field) in chain.enumerated() where level > 0 {
-            guard case .structure(let children) = column.storage, case .structure(let type) = chain[level - 1].type,
-                let place = type.fields.firstIndex(where: { $0.id == field.id })
-            else { return nil }
-            column = children[place].masked(by: column)
-        }
-        return column
-    }
-}

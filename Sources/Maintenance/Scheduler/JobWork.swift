@@ -15,9 +15,6 @@ struct JobWork {
     /// Of everything else.
     var onStep: (CleanUpProgress) -> Void = { _ in }
 
-    /// How long the policy's own merges go on before it looks again.
-    private static let sliceMs: Int64 = 2000
-
     /// Does it. The one place that knows how each kind of maintenance is run.
     func run(
         _ warehouse: Warehouse, _ table: TableIdentifier, _ limits: RunLimits, _ checkpoint: JobCheckpoint
@@ -43,10 +40,10 @@ struct JobWork {
         run.request = compaction
         run.properties = limits.options
         run.width = limits.width
+        run.sliceMs = limits.sliceMs
         run.mayBeginGroup = { checkpoint.mayBeginGroup }
         run.onProgress = onProgress
         run.checkpoint = { try checkpoint.pass($0, givesWay: !$1) }
-        if compaction == CompactionRequest() { run.sliceMs = Self.sliceMs }
         return try run.run()
     }
 }

@@ -7,8 +7,8 @@
 // 2. Tables of schedules that are due. A schedule that becomes due takes all its tables, least recently maintained
 //    first; when the last one is done, or its window has ended, its next start is set. A kill before that makes it due
 //    again.
-// 3. Tables that were committed to since the policy last looked, when no schedule is for them or one that follows
-//    commits. 2 and 3 take turns.
+// 3. Tables that were committed to, or whose schedules were changed, since the policy last looked, when no schedule is
+//    for them or one that follows commits. 2 and 3 take turns.
 // 4. Expiry by the properties of tables that no schedule is for.
 
 import Base
@@ -68,7 +68,8 @@ struct MaintenanceAgenda: Sendable {
         changed = changed.filter { tables[$0] != nil }
         locations = tables
         watches = watches.filter { tables[$0.key] != nil }
-        book.update(schedules, files: files, processors: processors, report: report)
+        let patterns = book.update(schedules, files: files, processors: processors, report: report)
+        lookLater(tables.keys.filter { table in patterns.contains { $0.matches(table) } }.sorted())
     }
 
     /// Jobs that no process is at.
@@ -150,7 +151,8 @@ struct MaintenanceAgenda: Sendable {
             let action = ScheduleSpec.Action(rawValue: left[index].kind)
         else { return nil }
         let job = left.remove(at: index)
-        return begin(table, action, .resumed(job), RunLimits())
+        let isOfPolicy = action == .compact && job.reason == MaintenanceTask.Cause.policy.reason
+        return begin(table, action, .resumed(job), isOfPolicy ? RunLimits().sliced : RunLimits())
     }
 
     private func isFree(_ name: String) -> Bool {
@@ -186,7 +188,7 @@ struct MaintenanceAgenda: Sendable {
             guard let entry = governing.first(where: { $0.table.spec.timing == .commit }) else {
                 changed.remove(at: index)
                 guard governing.isEmpty else { continue }
-                return begin(table, .compact, .policy, RunLimits())
+                return begin(table, .compact, .policy, RunLimits().sliced)
             }
             guard case .run(let until, _) = entry.table.decide(entry.row, nowMs: nowMs),
                 running.values.filter({ $0 == entry.key }).count < entry.table.spec.concurrency ?? .max
@@ -195,7 +197,7 @@ struct MaintenanceAgenda: Sendable {
                 continue
             }
             changed.remove(at: index)
-            return begin(table, .compact, .schedule(entry.key), book.limits(entry, untilMs: until))
+            return begin(table, .compact, .schedule(entry.key), book.limits(entry, untilMs: until).sliced)
         }
         return nil
     }

@@ -17,6 +17,15 @@ struct MaintenanceTask: Sendable {
         case schedule(ScheduleKey)
         /// A job that another process did not end.
         case resumed(JobRow)
+
+        var reason: String {
+            switch self {
+            case .policy: "policy"
+            case .properties: "properties"
+            case .schedule(let key): "schedule \(key.name)"
+            case .resumed(let job): job.reason ?? "resumed"
+            }
+        }
     }
 
     let table: TableIdentifier
@@ -26,14 +35,7 @@ struct MaintenanceTask: Sendable {
     /// What is known of the table's files; only one task at a time has it.
     var watch: TableWatch
 
-    var reason: String {
-        switch cause {
-        case .policy: "policy"
-        case .properties: "properties"
-        case .schedule(let key): "schedule \(key.name)"
-        case .resumed(let job): job.reason ?? "resumed"
-        }
-    }
+    var reason: String { cause.reason }
 
     var key: ScheduleKey? {
         if case .schedule(let key) = cause { key } else { nil }

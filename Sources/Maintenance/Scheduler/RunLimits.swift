@@ -1,3 +1,5 @@
+import Base
+
 /// What a run has to keep to.
 public struct RunLimits: Sendable {
     /// Nil for none.
@@ -6,6 +8,8 @@ public struct RunLimits: Sendable {
     public var untilMs: Int64?
     /// Groups rewritten at once.
     public var width = 1
+    /// After this long no further group is begun. Nil: the run does all that was planned.
+    var sliceMs: Int64?
     /// Table properties that count instead of the table's own.
     public var options: [String: String] = [:]
 
@@ -16,5 +20,12 @@ public struct RunLimits: Sendable {
         self.budget = budget
         self.untilMs = untilMs
         self.options = options
+    }
+
+    /// For runs that follow commits: their own commits bring the next.
+    var sliced: RunLimits {
+        var limits = self
+        limits.sliceMs = 2000
+        return limits
     }
 }

@@ -9,6 +9,14 @@ struct ScheduleBook: Sendable {
         let pattern: TablePattern
 
         var key: ScheduleKey { ScheduleKey(table: row.table, name: row.name) }
+        /// What somebody set, without what runs leave behind.
+        var rule: Rule { Rule(key: key, spec: row.spec, paused: row.paused) }
+    }
+
+    struct Rule: Hashable {
+        let key: ScheduleKey
+        let spec: String
+        let paused: Bool
     }
 
     /// What can be read, in the order of the catalog.
@@ -18,9 +26,12 @@ struct ScheduleBook: Sendable {
     private var budgets: [ScheduleKey: (spec: ScheduleSpec, budget: JobBudget?)] = [:]
 
     /// Takes new rows over. `report` hears once of each text that cannot be read.
+    ///
+    /// - Returns: the patterns of schedules that came, went, changed or were paused or resumed.
     mutating func update(
         _ rows: [ScheduleRow], files: any FileSystem, processors: Int, report: (ScheduleRow, FirnError) -> Void
-    ) {
+    ) -> [TablePattern] {
+        let before = Set(entries.map(\.rule))
         let texts = Set(rows.map(\.spec))
         known = known.filter { texts.contains($0.key) }
         entries = []
@@ -42,6 +53,7 @@ struct ScheduleBook: Sendable {
                 if let kept = budgets[entry.key], kept.spec == entry.table.spec { return (entry.key, kept) }
                 return (entry.key, (entry.table.spec, JobBudget(entry.table.spec, processors: processors)))
             }, uniquingKeysWith: { first, _ in first })
+        return before.symmetricDifference(entries.map(\.rule)).map { TablePattern($0.key.table) }
     }
 
     /// The schedules that decide about an action at a table: of all that match it, those of the highest rank. A paused

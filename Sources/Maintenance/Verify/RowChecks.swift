@@ -34,7 +34,7 @@ struct RowChecks {
             let batches = try reader.rows(group, projection: schema)
             while let batch = try batches.next() {
                 for index in ranges.indices {
-                    if let column = batch.leaf(fieldId: ranges[index].id) { ranges[index].range.add(column) }
+                    if let column = batch.leaf(ranges[index].id) { ranges[index].range.add(column) }
                 }
                 if let found = misplacedRows(batch, from: rows) {
                     misplaced = ((misplaced?.count ?? 0) + found.count, misplaced?.first ?? found.first)
@@ -90,7 +90,7 @@ struct RowChecks {
         var first = ""
         for (index, field) in spec.fields.enumerated() {
             if case .unknown = field.transform { continue }
-            guard field.transform != .void, let column = batch.leaf(fieldId: field.sourceId),
+            guard field.transform != .void, let column = batch.leaf(field.sourceId),
                 field.transform.accepts(column.type)
             else { continue }
             let expected = file.partition[index].fitting(partitionFields[index].type) ?? file.partition[index]

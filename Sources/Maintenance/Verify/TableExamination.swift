@@ -180,7 +180,7 @@ final class TableExamination {
         for (number, snapshot) in snapshots.enumerated() {
             readList(snapshot, number: number, isCurrent: snapshot.snapshotId == metadata.currentSnapshotId)
         }
-        filesTotal = manifests.reduce(0) { $0 &+ ($1.row.addedFilesCount ?? 0) &+ ($1.row.existingFilesCount ?? 0) }
+        filesTotal = manifests.reduce(0) { $0 &+ $1.row.liveFilesCount }
     }
 
     private func readList(_ snapshot: Snapshot, number: Int, isCurrent: Bool) {

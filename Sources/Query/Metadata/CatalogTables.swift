@@ -1,9 +1,11 @@
 import Base
 import Catalog
 import Columnar
+import Iceberg
 
 /// Tables about a table that the catalog tells rather than the table's metadata: `"ns.table$jobs"`, the history of its
-/// maintenance, and `"ns.table$schedules"`, the schedules that match it.
+/// maintenance, `"ns.table$schedules"`, the schedules that match it, `"ns.table$producers"`, who has written to it, and
+/// `"ns.table$metrics"`, what engines reported of their scans and commits.
 struct CatalogTables {
     /// As many as the catalog keeps of all tables together.
     private static let jobsMax = 10_000
@@ -32,6 +34,39 @@ struct CatalogTables {
         }
         let error = MetadataColumn<Job>("error", .string) { .optional($0.row.error) }
         return MetadataRelation(columns + figures + [error], rows: rows.map { ($0, $0.figures) })
+    }
+
+    /// By name: how far each producer is committed.
+    func producers(of metadata: TableMetadata) throws -> any Relation {
+        MetadataRelation<ProducerMark>(
+            [
+                .init("producer", .string) { .string($0.producer) },
+                .init("epoch", .long) { .long($0.epoch) },
+                .init("sequence", .long) { .long($0.sequence) },
+                .init("log_position", .long) { .long(Int64(clamping: $0.position)) },
+                .init("accepted", .long) { .long(Int64($0.accepted)) },
+            ], rows: try warehouse.producers(metadata.tableUUID))
+    }
+
+    /// Newest first.
+    func metrics(of metadata: TableMetadata) throws -> any Relation {
+        MetadataRelation<ReceivedReport>(
+            [
+                .init("received_at", .timestamptz) { .instant(ms: $0.receivedMs) },
+                .init("report_type", .string) { .string($0.report.kind.rawValue) },
+                .init("snapshot_id", .long) { .long($0.report.snapshotId) },
+                .init("sequence_number", .long) { .optional($0.report.sequenceNumber) },
+                .init("operation", .string) { .optional($0.report.operation) },
+                .init("schema_id", .int) { $0.report.schemaId.map { .int(Int32(clamping: $0)) } ?? .null },
+                .init("filter", .string) { .optional($0.report.filter?.text) },
+                .init("projected_field_names", MetadataType.list(of: .string)) {
+                    $0.report.projectedFieldNames.map { .list($0.map(Value.string)) } ?? .null
+                },
+                .init("metrics", MetadataType.map(to: .long)) { .object($0.report.metrics.mapValues(Value.long)) },
+                .init("metadata", MetadataType.map(to: .string)) {
+                    .object($0.report.metadata.mapValues(Value.string))
+                },
+            ], rows: try warehouse.metricsReports(metadata.tableUUID))
     }
 
     /// The most specific first.

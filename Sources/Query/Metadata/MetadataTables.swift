@@ -21,7 +21,7 @@ struct MetadataTables {
         case .manifests: try manifests()
         case .files: files
         case .partitions: partitions
-        case .jobs, .schedules: preconditionFailure("the catalog tells of these")
+        case .jobs, .schedules, .producers, .metrics: preconditionFailure("the catalog tells of these")
         }
     }
 

@@ -15,18 +15,19 @@ public final class QueryStream: @unchecked Sendable {
         var bytes: [UInt8] = []
     }
 
-    public init(_ result: QueryResult, format: OutputFormat, terminalWidth: Int? = nil) {
+    public init(_ result: QueryResult, format: OutputFormat) {
         self.result = result
-        formatter = RowFormatter(
-            columns: result.columns.map(\.name), format: format, terminalWidth: terminalWidth
-        ) { [pending] in pending.bytes += $0 }
+        formatter = RowFormatter(columns: columns, format: format) { [pending] in pending.bytes += $0 }
     }
+
+    /// The columns of every row.
+    public var columns: [OutputColumn] { result.columns.map { OutputColumn($0) } }
 
     /// The next piece; nil at the end. Throws what `QueryResult.nextRow` throws.
     public func next() throws -> [UInt8]? {
         while pending.bytes.count < Self.pieceBytes, formatter != nil {
             if let row = try result.nextRow() {
-                try formatter!.append(zip(row, result.columns).map { Cell($0, type: $1.type) })
+                try formatter!.append(result.cells(row))
             } else {
                 try formatter!.finish()
                 formatter = nil
@@ -38,6 +39,11 @@ public final class QueryStream: @unchecked Sendable {
     }
 
     public func close() { result.close() }
+}
+
+extension QueryResult {
+    /// The values of one of its rows, ready for output.
+    public func cells(_ row: [SQLValue]) -> [Cell] { zip(row, columns).map { Cell($0, type: $1.type) } }
 }
 
 extension Cell {

@@ -2,7 +2,7 @@ import Base
 
 /// How rows leave Firn, on a terminal and over HTTP.
 public enum OutputFormat: String, Sendable, CaseIterable {
-    case table, json, ndjson, csv
+    case table, json, ndjson, csv, markdown
 
     public var contentType: String {
         switch self {
@@ -10,6 +10,7 @@ public enum OutputFormat: String, Sendable, CaseIterable {
         case .json: "application/json"
         case .ndjson: "application/x-ndjson"
         case .csv: "text/csv; charset=utf-8"
+        case .markdown: "text/markdown; charset=utf-8"
         }
     }
 }
@@ -59,42 +60,33 @@ public enum Cell: Sendable {
     }
 }
 
-/// Formats rows and hands the bytes over in pieces. Streams in every format; an aligned table takes its column widths
-/// from the first `sampleRows` rows.
+/// Formats rows and hands the bytes over in pieces. Streams in every format; a table takes its column widths from the
+/// first rows.
 public struct RowFormatter {
-    public static let sampleRows = 1000
-
-    private let columns: [String]
+    private let columns: [OutputColumn]
     private let format: OutputFormat
+    private var table: AlignedTable
     private var buffer: [UInt8] = []
-    private var held: [[Cell]] = []
-    private var widths: [Int] = []
-    private var rightAligned: [Bool] = []
+    /// Rows taken so far.
     public private(set) var rowCount = 0
-    private let cellWidthMax: Int
     private let sink: ([UInt8]) throws -> Void
 
-    /// `terminalWidth` bounds the columns of a table; nil leaves them as wide as their values.
+    /// - Parameter style: of a table; no other format looks at it.
     public init(
-        columns: [String], format: OutputFormat, terminalWidth: Int? = nil, sink: @escaping ([UInt8]) throws -> Void
+        columns: [OutputColumn], format: OutputFormat, style: TableStyle = TableStyle(),
+        sink: @escaping ([UInt8]) throws -> Void
     ) {
         self.columns = columns
         self.format = format
         self.sink = sink
-        cellWidthMax = terminalWidth.map { max(12, $0 / max(1, min(columns.count, 4))) } ?? .max
-        if format == .csv { buffer += Self.csvLine(columns) }
+        table = AlignedTable(columns: columns, style: style)
+        if format == .csv { buffer += Self.csvLine(columns.map(\.name)) }
         if format == .json { buffer.append(UInt8(ascii: "[")) }
     }
 
     public mutating func append(_ row: [Cell]) throws {
         switch format {
-        case .table:
-            if widths.isEmpty {
-                held.append(row)
-                if held.count == Self.sampleRows { startTable() }
-            } else {
-                appendTableRow(row)
-            }
+        case .table: table.append(row, into: &buffer)
         case .csv: buffer += Self.csvLine(row.map(\.plain))
         case .ndjson:
             appendObject(row)
@@ -102,17 +94,21 @@ public struct RowFormatter {
         case .json:
             buffer += (rowCount > 0 ? ",\n " : "\n ").utf8
             appendObject(row)
+        case .markdown:
+            if rowCount == 0 { buffer += MarkdownTable.head(columns, firstRow: row) }
+            buffer += MarkdownTable.line(row)
         }
         rowCount += 1
         if buffer.count > 1 << 16 { try drain() }
     }
 
     public mutating func finish() throws {
-        if format == .table {
-            if widths.isEmpty { startTable() }
-            buffer += "(\(rowCount) row\(rowCount == 1 ? "" : "s"))\n".utf8
+        switch format {
+        case .table: table.finish(rowCount: rowCount, into: &buffer)
+        case .json: buffer += (rowCount > 0 ? "\n]\n" : "]\n").utf8
+        case .markdown: if rowCount == 0 { buffer += MarkdownTable.head(columns, firstRow: nil) }
+        case .csv, .ndjson: break
         }
-        if format == .json { buffer += (rowCount > 0 ? "\n]\n" : "]\n").utf8 }
         try drain()
     }
 
@@ -125,49 +121,11 @@ public struct RowFormatter {
         buffer.append(UInt8(ascii: "{"))
         for (index, cell) in row.enumerated() {
             if index > 0 { buffer.append(UInt8(ascii: ",")) }
-            JSONText.appendQuoted(columns[index], into: &buffer)
+            JSONText.appendQuoted(columns[index].name, into: &buffer)
             buffer.append(UInt8(ascii: ":"))
             cell.appendJSON(into: &buffer)
         }
         buffer.append(UInt8(ascii: "}"))
-    }
-
-    // MARK: Aligned table
-
-    private mutating func startTable() {
-        widths = columns.indices.map { column in
-            let longest = held.map { Self.display($0[column]).count }.max() ?? 0
-            return min(max(columns[column].count, longest, 1), cellWidthMax)
-        }
-        rightAligned = columns.indices.map { column in
-            held.contains { $0[column].isNumber } && held.allSatisfy { $0[column].isNumber || $0[column].isNull }
-        }
-        appendLine(columns.indices.map { pad(columns[$0], $0) })
-        buffer += (widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ") + "\n").utf8
-        for row in held { appendTableRow(row) }
-        held = []
-    }
-
-    private mutating func appendTableRow(_ row: [Cell]) {
-        appendLine(row.indices.map { pad(Self.display(row[$0]), $0) })
-    }
-
-    private mutating func appendLine(_ cells: [String]) {
-        var line = cells.joined(separator: "  ")
-        while line.last == " " { line.removeLast() }
-        buffer += (line + "\n").utf8
-    }
-
-    private static func display(_ cell: Cell) -> String {
-        if case .null = cell { return "NULL" }
-        return String(cell.plain.map { $0.isNewline || $0 == "\t" ? " " : $0 })
-    }
-
-    private func pad(_ text: String, _ column: Int) -> String {
-        let width = widths[column]
-        if text.count > width { return text.prefix(width - 1) + "…" }
-        let space = String(repeating: " ", count: width - text.count)
-        return rightAligned[column] ? space + text : text + space
     }
 
     // MARK: CSV (RFC 4180)

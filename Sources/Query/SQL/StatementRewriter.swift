@@ -24,14 +24,20 @@ struct StatementRewriter {
         let references: [TableReference]
     }
 
-    static func relationName(_ index: Int) -> String { "firn_relation_\(index)" }
+    private static let relationPrefix = "firn_relation_"
+
+    static func relationName(_ index: Int) -> String { relationPrefix + String(index) }
+    static func relationNumber(_ name: String) -> Int? {
+        name.hasPrefix(relationPrefix) ? Int(name.dropFirst(relationPrefix.utf8.count)) : nil
+    }
 
     private let sql: String
     private let tokens: [Token]
     private var references: [TableReference] = []
     /// Indexes of tokens that belong to table references.
     private var consumed: Set<Int> = []
-    private var unaliased: Set<TableReference> = []
+    /// References without an alias of their own, and what they are called.
+    private var unaliased: [TableReference: String] = [:]
     private var edits: [Edit] = []
 
     /// - Throws: `.invalidInput` (`sql_error`, `not_a_query`, `bad_version`) or `.notFound` (`table_without_namespace`,
@@ -39,6 +45,7 @@ struct StatementRewriter {
     static func rewrite(_ sql: String) throws(FirnError) -> Result {
         var rewriter = StatementRewriter(sql: sql, tokens: try Tokenizer.tokens(of: sql))
         try rewriter.checkIsQuery()
+        try rewriter.checkNames()
         try rewriter.findTables()
         rewriter.shortenColumnNames()
         return Result(sql: rewriter.applyEdits(), references: rewriter.references)
@@ -61,6 +68,16 @@ struct StatementRewriter {
         }
     }
 
+    /// The names that tables get here are not for statements.
+    private func checkNames() throws(FirnError) {
+        let prefixes = ["firn_relation_", "firn_aggregate_", "firn_probe_", "firn_call_"]
+        let name = tokens.first { token in
+            token.isIdentifier && prefixes.contains(where: token.text.lowercased().hasPrefix)
+        }
+        guard let name else { return }
+        throw FirnError(.invalidInput, "not_allowed", "the name '\(name.text)' is Firn's own")
+    }
+
     // MARK: Tables
 
     private struct Frame {
@@ -68,6 +85,8 @@ struct StatementRewriter {
         var inFrom = false
         /// The next token starts a table's name.
         var expectsTable = false
+        /// What tables of the FROM clause are called by their own names.
+        var names: Set<String> = []
     }
 
     private static let endOfFrom: Set<String> = [
@@ -96,7 +115,7 @@ struct StatementRewriter {
                 frames[depth] = Frame()
             } else if frames[depth].expectsTable, token.isIdentifier {
                 frames[depth].expectsTable = false
-                index = try table(at: index, commonTables: commonTables)
+                index = try table(at: index, commonTables: commonTables, taken: &frames[depth].names)
                 continue
             }
             index += 1
@@ -122,7 +141,9 @@ struct StatementRewriter {
     }
 
     /// Reads one table reference and answers the index of the token after it.
-    private mutating func table(at start: Int, commonTables: Set<String>) throws(FirnError) -> Int {
+    private mutating func table(
+        at start: Int, commonTables: Set<String>, taken: inout Set<String>
+    ) throws(FirnError) -> Int {
         var parts = [tokens[start].text]
         var end = start + 1
         while token(end)?.isSymbol(".") == true, let part = token(end + 1), part.isIdentifier {
@@ -131,6 +152,9 @@ struct StatementRewriter {
         }
         if parts.count == 1 {
             let isFunction = token(end)?.isSymbol("(") == true
+            if isFunction, parts[0].lowercased() == "changes" {
+                return try changesFunction(at: start, taken: &taken)
+            }
             if isFunction || commonTables.contains(parts[0].lowercased()) { return end }
         }
         parts = parts.flatMap { $0.split(separator: ".", omittingEmptySubsequences: false).map(String.init) }
@@ -144,18 +168,60 @@ struct StatementRewriter {
         let changes = try changes(&end)
         if changes != nil, metadata != nil { throw bad("metadata tables have no changes") }
         let version = try version(&end)
-        let reference = TableReference(
-            namespace: parts, name: name, metadata: metadata, version: version, changes: changes)
+        note(
+            TableReference(namespace: parts, name: name, metadata: metadata, version: version, changes: changes),
+            start..<end, taken: &taken)
+        return end
+    }
+
+    /// `changes('namespace.table', from, to)`, another way to write `FOR CHANGES`. Without `to` it is up to the current
+    /// state, without `from` all of the history.
+    private mutating func changesFunction(at start: Int, taken: inout Set<String>) throws(FirnError) -> Int {
+        var end = start + 2
+        guard let name = token(end), name.kind == .string || name.kind == .quotedIdentifier else {
+            throw bad("changes() wants 'namespace.table' first")
+        }
+        end += 1
+        var bounds: [VersionSelector] = []
+        while token(end)?.isSymbol(",") == true, bounds.count < 2 {
+            end += 1
+            bounds.append(try selector(&end, isTime: false))
+        }
+        guard token(end)?.isSymbol(")") == true else {
+            throw bad("write changes('namespace.table', from, to), where both are snapshots, 'refs' or TIMESTAMP '…'")
+        }
+        end += 1
+        var parts = name.text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count > 1 else {
+            throw FirnError(
+                .notFound, "table_without_namespace",
+                "there is no table '\(name.text)': write it with its namespace, as namespace.table",
+                context: ["table": name.text])
+        }
+        let table = parts.removeLast()
+        note(
+            TableReference(
+                namespace: parts, name: table,
+                changes: ChangeRange(
+                    from: bounds.first, to: bounds.count > 1 ? bounds[1] : .current, appendsOnly: false)),
+            start..<end, taken: &taken)
+        return end
+    }
+
+    /// Puts the relation's name in place of a reference.
+    private mutating func note(_ reference: TableReference, _ range: Range<Int>, taken: inout Set<String>) {
         let position = references.firstIndex(of: reference) ?? references.count
         if position == references.count { references.append(reference) }
         var text = "\"\(Self.relationName(position))\""
-        if !hasAlias(at: end) {
-            text += " AS " + Self.quoted(reference.alias)
-            unaliased.insert(reference)
+        if !hasAlias(at: range.upperBound) {
+            // Of tables of one name, the later ones of a FROM clause keep their namespaces.
+            let alias = taken.insert(reference.alias).inserted ? reference.alias : reference.description
+            text += " AS " + Self.quoted(alias)
+            unaliased[reference] = alias
         }
-        edits.append(Edit(range: tokens[start].range.lowerBound..<tokens[end - 1].range.upperBound, text: text))
-        consumed.formUnion(start..<end)
-        return end
+        let bytes = tokens[range.lowerBound].range.lowerBound..<tokens[range.upperBound - 1].range.upperBound
+        edits.append(Edit(range: bytes, text: text))
+        consumed.formUnion(range)
     }
 
     private func splitMetadata(_ name: String) throws(FirnError) -> (String, MetadataTable?) {
@@ -252,11 +318,11 @@ struct StatementRewriter {
 
     // MARK: Columns
 
-    /// Drops the namespace of `namespace.table.column` and `namespace.table.*`.
+    /// Drops the namespace of `namespace.table.column`, `namespace.table.column.member` and `namespace.table.*`.
     private mutating func shortenColumnNames() {
         guard !unaliased.isEmpty else { return }
         let aliases = Dictionary(
-            unaliased.map { ($0.description, $0.alias) }, uniquingKeysWith: { first, _ in first })
+            unaliased.map { ($0.key.description, $0.value) }, uniquingKeysWith: { first, _ in first })
         var index = 0
         while let first = token(index) {
             guard first.isIdentifier, !consumed.contains(index) else {
@@ -271,10 +337,11 @@ struct StatementRewriter {
                 end += 2
                 if part.isSymbol("*") { break }
             }
-            let table = parts.dropLast().joined(separator: ".")
-            if parts.count > 2 || first.text.contains("."), parts.count > 1, let alias = aliases[table] {
-                let range = first.range.lowerBound..<tokens[end - 3].range.upperBound
+            for count in 1..<parts.count where count > 1 || first.text.contains(".") {
+                guard let alias = aliases[parts.prefix(count).joined(separator: ".")] else { continue }
+                let range = first.range.lowerBound..<tokens[index + 2 * (count - 1)].range.upperBound
                 edits.append(Edit(range: range, text: Self.quoted(alias)))
+                break
             }
             index = end
         }
@@ -289,7 +356,10 @@ struct StatementRewriter {
             out.append(contentsOf: edit.text.utf8)
             position = edit.range.upperBound
         }
-        out.append(contentsOf: bytes[position...])
+        // Semicolons and comments at the end say nothing.
+        let end = tokens.last { !$0.isSymbol(";") }?.range.upperBound ?? bytes.count
+        let isOne = !tokens.prefix { $0.range.upperBound <= end }.contains { $0.isSymbol(";") }
+        out.append(contentsOf: bytes[position..<(isOne ? end : bytes.count)])
         return String(decoding: out, as: UTF8.self)
     }
 }

@@ -39,7 +39,7 @@ public struct ChangeRange: Hashable, Sendable {
 public enum MetadataTable: String, Hashable, Sendable, CaseIterable {
     case snapshots, history, refs, manifests, files, partitions
     /// Told by the catalog.
-    case jobs, schedules
+    case jobs, schedules, producers, metrics
 }
 
 /// A table as a statement names it.

@@ -36,8 +36,7 @@ final class JoinRows {
         hash.reserveCapacity(rowCount)
         for (number, (numbered, selected)) in batches.enumerated() {
             let batch = numbered.batch
-            guard let index = batch.schema.fields.firstIndex(where: { $0.id == fieldId }) else { continue }
-            let column = batch.columns[index]
+            guard let column = batch.leaf(fieldId) else { continue }
             for slot in 0..<(selected?.count ?? batch.rowCount) {
                 let row = selected.map { Int($0[slot]) } ?? slot
                 if column.isNull(row) { continue }

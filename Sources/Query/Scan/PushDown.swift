@@ -17,6 +17,9 @@ enum PushDown {
         case .isNotNull: return true
         case .like, .glob: return type == .string
         case .equal: return type.isPrimitive && hasOwnCollation(constraint, type)
+        // NaN differs from everything in the file, and is NULL in SQL.
+        case .notEqual:
+            return type.isPrimitive && type != .float && type != .double && hasOwnCollation(constraint, type)
         case .less, .lessOrEqual, .greater, .greaterOrEqual:
             switch type {
             case .boolean, .uuid, .fixed, .binary: return false
@@ -52,6 +55,30 @@ enum PushDown {
             guard let comparison = Comparison(comparison), let bound = bound(field.type, value) else { return nil }
             return compare(field, comparison, bound)
         }
+    }
+
+    /// Whether the predicate of a constraint passes no other rows than SQLite's own comparison.
+    ///
+    /// Precondition: `accepts` the constraint.
+    ///
+    /// - Parameter mayCollate: COLLATE stands somewhere in the statement. Of `<>`, SQLite does not tell the collation.
+    static func isExact(
+        _ field: Field, _ comparison: IndexRequest.Operator, _ operand: ScanRequest.Operand, mayCollate: Bool
+    ) -> Bool {
+        switch (comparison, operand) {
+        case (.notEqual, _) where mayCollate && SQLType.affinity(field.type) == "TEXT": return false
+        case (.isNotNull, _): return field.type != .float && field.type != .double
+        case (.like, .value(.text(let pattern))): return isPrefix(pattern, mark: "%", others: ["_"])
+        case (.glob, .value(.text(let pattern))): return isPrefix(pattern, mark: "*", others: ["?", "["])
+        default: return predicate(field: field, comparison, operand) != nil
+        }
+    }
+
+    /// Whether a pattern is a plain prefix with one wildcard for the rest.
+    private static func isPrefix(_ pattern: String, mark: Character, others: Set<Character>) -> Bool {
+        let literal = pattern.prefix { $0 != mark && !others.contains($0) }
+        return pattern.dropFirst(literal.count) == String(mark)
+            && literal.utf8.allSatisfy { $0 < 0x80 && $0 != 0 } && !literal.isEmpty
     }
 
     private typealias Comparison = Expression.Comparison

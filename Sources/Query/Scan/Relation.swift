@@ -6,26 +6,35 @@ public protocol Relation: AnyObject {
     var schema: Schema { get }
     /// Columns that a statement gets only by name, not with `*`; default none.
     var hiddenFields: [Field] { get }
+    /// Whether scans can leave out members of structs, so that statements may name them; default false.
+    var offersMembers: Bool { get }
+    /// Columns that are the results of expressions, by id, with the type that is shown for them, if any. They compare
+    /// as expressions do, without the affinity and collation of a column; default none.
+    var expressionTypes: [Int: DataType?] { get }
     /// For the optimizer's choice of join order; need not be exact.
     var estimatedRows: Int { get }
 
     /// Starts a scan.
     ///
     /// - Parameters:
-    ///   - projection: the wanted top-level columns, with the ids of `schema` and `hiddenFields`; may be empty, when
-    ///     only the number of rows matters.
+    ///   - projection: the wanted columns, with the ids of `schema` and `hiddenFields`, and structs without the members
+    ///     that nobody wants; may be empty, when only the number of rows matters.
     ///   - filter: rows that do not pass it may be left out, and files and row groups without such rows should be.
     func scan(projection: Schema, filter: Expression) throws -> any RowScan
 }
 
 extension Relation {
+    /// Of rows, with the columns that only come by name.
+    var rowSchema: Schema { Schema(schemaId: schema.schemaId, fields: schema.fields + hiddenFields) }
     public var hiddenFields: [Field] { [] }
+    public var offersMembers: Bool { false }
+    public var expressionTypes: [Int: DataType?] { [:] }
 
     /// The columns that SQLite knows: first the hidden ones whose names are free, since it tells only of the first 63
-    /// columns whether each is used, then those of the schema.
-    var columns: [(field: Field, isHidden: Bool)] {
+    /// columns whether each is used, then those of the schema. `members` of structs are hidden, too.
+    func columns(members: [Field]) -> [(field: Field, isHidden: Bool)] {
         let taken = Set(schema.fields.map { $0.name.lowercased() })
-        let hidden = hiddenFields.filter { !taken.contains($0.name.lowercased()) }
+        let hidden = (members + hiddenFields).filter { !taken.contains($0.name.lowercased()) }
         return hidden.map { ($0, true) } + schema.fields.map { ($0, false) }
     }
 }
@@ -74,7 +83,8 @@ public protocol SnapshotSource: Sendable {
 public final class MemoryRelation: Relation {
     public let schema: Schema
     public let hiddenFields: [Field]
-    private let batches: [RecordBatch]
+    let batches: [RecordBatch]
+    public var offersMembers: Bool { true }
     public var estimatedRows: Int { batches.reduce(0) { $0 + $1.rowCount } }
 
     /// Precondition: the batches have the columns of `schema`; there are none with hidden fields.
@@ -87,11 +97,12 @@ public final class MemoryRelation: Relation {
 
     public func scan(projection: Schema, filter: Expression) -> any RowScan {
         if batches.isEmpty { return Scan(batches: []) }
+        // Structs stay whole: they are there already.
         let positions = projection.fields.map { field in schema.fields.firstIndex { $0.id == field.id }! }
+        let kept = Schema(fields: positions.map { schema.fields[$0] })
         return Scan(
             batches: batches.map { batch in
-                RecordBatch(
-                    schema: projection, columns: positions.map { batch.columns[$0] }, rowCount: batch.rowCount)
+                RecordBatch(schema: kept, columns: positions.map { batch.columns[$0] }, rowCount: batch.rowCount)
             })
     }
 

@@ -9,9 +9,7 @@ import SQLiteKit
 ///    are then read once and kept, with a hash of each column that is looked up (`JoinRows`).
 /// 3. When they do not fit the memory allowed, every filter reads anew.
 final class RelationCursor: VirtualCursor {
-    private let relation: any Relation
-    /// In SQLite's order.
-    private let fields: [Field]
+    private let table: RelationTable
     private let guardian: QueryGuard
     private let joinBytesMax: Int
     private var filterCount = 0
@@ -33,9 +31,8 @@ final class RelationCursor: VirtualCursor {
     private var numbered: NumberedBatch?
     private(set) var isAtEnd = true
 
-    init(_ relation: any Relation, guardian: QueryGuard, joinBytesMax: Int) {
-        self.relation = relation
-        fields = relation.columns.map(\.field)
+    init(_ table: RelationTable, guardian: QueryGuard, joinBytesMax: Int) {
+        self.table = table
         self.guardian = guardian
         self.joinBytesMax = joinBytesMax
     }
@@ -49,11 +46,11 @@ final class RelationCursor: VirtualCursor {
         (scan, found, selected) = (nil, nil, nil)
         (row, rowCount, keptBatch) = (-1, 0, 0)
         isAtEnd = false
-        let projection = Schema(
-            schemaId: relation.schema.schemaId,
-            fields: fields.enumerated().filter { request.uses(column: $0.offset) }.map(\.element))
+        let used = table.fields.enumerated().filter { request.uses(column: $0.offset) }.map(\.element.id)
+        let projection = table.relation.rowSchema.pruned(to: Set(used))
         if filterCount == 2, !keptTooLarge { try keepRows(request, projection) }
         filter = .all(request.constraints.compactMap(predicate))
+        if let bound = try table.bound?(), bound != .alwaysTrue { filter = .all([filter, bound]) }
         if filter.hasAlwaysFalse {
             isAtEnd = true
             return
@@ -62,21 +59,21 @@ final class RelationCursor: VirtualCursor {
             found = lookup(request, in: kept)
             if let found { rowCount = found.count }
         } else {
-            scan = try relation.scan(projection: projection, filter: filter)
+            scan = try table.relation.scan(projection: projection, filter: filter)
         }
         try next()
     }
 
     private func predicate(_ constraint: ScanRequest.Constraint) -> Expression? {
         PushDown.predicate(
-            field: fields[constraint.column], constraint.comparison, constraint.operand)
+            field: table.fields[constraint.column], constraint.comparison, constraint.operand)
     }
 
     private func keepRows(_ request: ScanRequest, _ projection: Schema) throws {
         let lasting = Expression.all(request.constraints.filter(\.isConstant).compactMap(predicate))
         let rows = JoinRows()
         guard !lasting.hasAlwaysFalse else { return kept = rows }
-        let scan = try relation.scan(projection: projection, filter: lasting)
+        let scan = try table.relation.scan(projection: projection, filter: lasting)
         while let numbered = try scan.next() {
             try guardian.check()
             rows.add(numbered, rows: try numbered.selected(by: lasting))
@@ -139,9 +136,7 @@ final class RelationCursor: VirtualCursor {
     private func point(to numbered: NumberedBatch) {
         let batch = numbered.batch
         self.numbered = numbered
-        let byId = Dictionary(
-            zip(batch.schema.fields.map(\.id), batch.columns), uniquingKeysWith: { first, _ in first })
-        writers = fields.map { byId[$0.id].map(CellWriter.init) }
+        writers = table.fields.map { batch.leaf($0.id).map(CellWriter.init) }
     }
 
     func column(_ index: Int, _ result: ResultSink) {

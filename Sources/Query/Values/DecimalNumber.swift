@@ -113,6 +113,15 @@ struct DecimalNumber {
         #endif
     }
 
+    /// Every decimal is smaller than this.
+    static let magnitudeEnd = powers[38].magnitude
+
+    /// The REAL closest to a sum of decimals.
+    static func nearestReal(unscaled: Int128, scale: Int) -> Double {
+        if let narrow = Int64(exactly: unscaled), scale <= 18 { return real(unscaled: narrow, scale: scale) }
+        return Double(unscaled) / Double(powers[scale])
+    }
+
     /// The decimal that `real` came from, as text.
     static func text(real: Double, scale: Int) -> String? {
         let scaled = (real * powerOfTen(scale)).rounded()

@@ -66,10 +66,10 @@ final class TypeRegistry {
     private var types: [DataType] = []
 
     /// A declared type with the right affinity, such as `TEXT T3`.
-    func declare(_ type: DataType) -> String {
+    func declare(_ type: DataType, affinity: String? = nil) -> String {
         let index = types.firstIndex(of: type) ?? types.count
         if index == types.count { types.append(type) }
-        return "\(SQLType.affinity(type)) T\(index)"
+        return "\(affinity ?? SQLType.affinity(type)) T\(index)"
     }
 
     func type(declared: String?) -> DataType? {

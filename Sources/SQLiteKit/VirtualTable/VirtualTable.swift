@@ -89,14 +89,20 @@ public struct IndexPlan {
     /// Indexes into the request's constraints that `filter` wants, in the order it wants them. SQLite still checks
     /// each one on every row, so a cursor may return rows that do not pass, but must return all that do.
     public var wanted: [Int]
+    /// Those of `wanted` that SQLite need not check, since no row comes that does not pass.
+    public var settled: Set<Int>
     /// The cost of one `filter` and its rows, in the units of "rows read".
     public var estimatedCost: Double
     public var estimatedRows: Int64
     /// The rows come in the order asked for.
     public var isOrdered: Bool
 
-    public init(wanted: [Int] = [], estimatedCost: Double, estimatedRows: Int64, isOrdered: Bool = false) {
+    public init(
+        wanted: [Int] = [], settled: Set<Int> = [], estimatedCost: Double, estimatedRows: Int64,
+        isOrdered: Bool = false
+    ) {
         self.wanted = wanted
+        self.settled = settled
         self.estimatedCost = estimatedCost
         self.estimatedRows = estimatedRows
         self.isOrdered = isOrdered

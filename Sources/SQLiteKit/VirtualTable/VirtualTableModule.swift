@@ -28,6 +28,8 @@ private final class TableBox {
             let comparison: IndexRequest.Operator
             let isList: Bool
             let isConstant: Bool
+            /// Of a settled constraint: what the plan went by, which may be spelled otherwise than what `filter` gets.
+            let settledValue: SQLValue?
         }
         let arguments: [Argument]
         let columnsUsed: UInt64
@@ -184,12 +186,13 @@ private enum VirtualTableModule {
                 let constraint = constraints[index]
                 let position = positions[index]
                 info.pointee.aConstraintUsage[position].argvIndex = Int32(arguments.count + 1)
-                info.pointee.aConstraintUsage[position].omit = 0
+                info.pointee.aConstraintUsage[position].omit = plan.settled.contains(index) ? 1 : 0
                 if constraint.isList { sqlite3_vtab_in(info, Int32(position), 1) }
                 arguments.append(
                     .init(
                         column: constraint.column, comparison: constraint.comparison, isList: constraint.isList,
-                        isConstant: constraint.constant != nil))
+                        isConstant: constraint.constant != nil,
+                        settledValue: plan.settled.contains(index) ? constraint.constant : nil))
             }
             info.pointee.idxNum = box.number(of: .init(arguments: arguments, columnsUsed: used))
             info.pointee.estimatedCost = plan.estimatedCost
@@ -220,7 +223,7 @@ private enum VirtualTableModule {
             let value = values![index]!
             return ScanRequest.Constraint(
                 column: argument.column, comparison: argument.comparison,
-                operand: argument.isList ? .list(list(value)) : .value(SQLValue(value: value)),
+                operand: argument.isList ? .list(list(value)) : .value(argument.settledValue ?? SQLValue(value: value)),
                 isConstant: argument.isConstant)
         }
         do {

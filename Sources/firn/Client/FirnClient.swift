@@ -38,7 +38,7 @@ final class FirnClient {
     ) throws -> HTTPConnection.Answer {
         var collected: [UInt8] = []
         do {
-            let answer = try open().request(method, path, headers: headers, body: body) { collected += $0 }
+            let answer = try open().request(method, path, headers: headers, body: body, onBody: { collected += $0 })
             return HTTPConnection.Answer(status: answer.status, headers: answer.headers, body: collected)
         } catch let error as FirnError where error.code == "connection_lost" && retry {
             connection = nil
@@ -49,12 +49,32 @@ final class FirnClient {
         }
     }
 
-    private func open() throws -> HTTPConnection {
+    /// Sends a request and hands the body of a good answer over in pieces as they arrive. Throws as `call`; what has
+    /// been handed over then is not the whole.
+    func stream(
+        _ method: String, _ path: String, headers: [String: String] = [:], body: [UInt8] = [],
+        onBody: ([UInt8]) throws -> Void
+    ) throws {
+        var refusal: [UInt8] = []
+        var isGood = false
+        let answer = try open().request(
+            method, path, headers: headers, body: body, onHead: { isGood = $0.status < 400 },
+            onBody: { piece in if isGood { try onBody(Array(piece)) } else { refusal += piece } })
+        guard answer.status < 400 else {
+            throw Self.problem(HTTPConnection.Answer(status: answer.status, headers: answer.headers, body: refusal))
+        }
+    }
+
+    /// The connection, open.
+    func open() throws -> HTTPConnection {
         if let connection { return connection }
         let opened = try HTTPConnection(host: host, port: port, timeoutSeconds: timeoutSeconds)
         connection = opened
         return opened
     }
+
+    /// Gives the connection up; the next request opens a new one.
+    func close() { connection = nil }
 
     static func problem(_ answer: HTTPConnection.Answer) -> FirnError {
         let json = try? JSONValue(parsing: answer.body, source: "server answer")

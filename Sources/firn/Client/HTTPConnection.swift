@@ -12,7 +12,7 @@ final class HTTPConnection {
         let body: [UInt8]
     }
 
-    private let descriptor: Int32
+    let descriptor: Int32
     private let host: String
     private var input: [UInt8] = []
     private var at = 0
@@ -53,9 +53,11 @@ final class HTTPConnection {
 
     private static func failed(_ message: String) -> FirnError { FirnError(.io, "connect_failed", message) }
 
-    /// Sends one request and hands the body over in pieces as they arrive; returns status and headers.
+    /// Sends one request and hands status and headers, then the body in pieces, over as they arrive; returns status and
+    /// headers.
     func request(
         _ method: String, _ path: String, headers: [String: String], body: [UInt8],
+        onHead: (Answer) throws -> Void = { _ in },
         onBody: (ArraySlice<UInt8>) throws -> Void
     ) throws -> Answer {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nContent-Length: \(body.count)\r\n"
@@ -71,6 +73,7 @@ final class HTTPConnection {
             guard let colon = text.firstIndex(of: ":") else { continue }
             answerHeaders[text[..<colon].lowercased()] = String(text[text.index(after: colon)...].drop { $0 == " " })
         }
+        try onHead(Answer(status: status, headers: answerHeaders, body: []))
         if answerHeaders["transfer-encoding"] == "chunked" {
             while true {
                 let size = Int(try line().split(separator: ";").first ?? "", radix: 16) ?? 0

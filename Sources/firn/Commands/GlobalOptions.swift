@@ -35,7 +35,7 @@ struct ServerOptions: ParsableArguments {
 }
 
 struct OutputOptions: ParsableArguments {
-    @Option(help: "table, json, ndjson or csv. Default: table on a terminal, ndjson in a pipe.")
+    @Option(help: "table, json, ndjson, csv or markdown. Default: table on a terminal, ndjson in a pipe.")
     var output: OutputFormat?
 
     var format: OutputFormat { output ?? .automatic }

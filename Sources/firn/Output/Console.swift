@@ -9,10 +9,18 @@ enum Console {
     static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
+    /// False also where people have asked for no colours (https://no-color.org), and where the terminal knows none.
+    static let outputHasColors =
+        outputIsTerminal && environment("NO_COLOR") ?? "" == "" && environment("TERM") ?? "dumb" != "dumb"
+
     /// Columns of the terminal; 120 when it does not say.
-    static var width: Int {
+    static var width: Int { size?.columns ?? 120 }
+
+    /// Columns and rows of the terminal; nil when it does not say.
+    static var size: (columns: Int, rows: Int)? {
         var size = winsize()
-        return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 120
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return (Int(size.ws_col), size.ws_row > 0 ? Int(size.ws_row) : 24)
     }
 
     /// A reader that went away (`firn query … | head`) ends the process quietly, as other tools do.

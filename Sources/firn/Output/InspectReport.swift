@@ -1,7 +1,8 @@
 import Base
 import Query
 
-/// What `firn inspect` found: named facts and tables, printed as text, as one JSON document, or the main table as CSV.
+/// What `firn inspect` found: named facts and tables, printed as text, as one JSON document, or the main table as
+/// CSV or Markdown.
 struct InspectReport {
     struct Table {
         let title: String
@@ -14,15 +15,15 @@ struct InspectReport {
 
     var facts: [(name: String, value: Cell)] = []
     var tables: [Table] = []
-    /// The title of the table that CSV shows; the last one when nil.
+    /// The title of the table that CSV and Markdown show; the last one when nil.
     var main: String?
 
     mutating func add(_ name: String, _ value: Cell) { facts.append((name, value)) }
 
     func print(_ format: OutputFormat) throws {
-        if format == .csv {
+        if format == .csv || format == .markdown {
             guard let table = tables.last(where: { $0.title == main }) ?? tables.last else { return }
-            return try Self.print(table, .csv)
+            return try Self.print(table, format)
         }
         guard format == .table else {
             return Console.out(json.serialize(pretty: format == .json) + [UInt8(ascii: "\n")])

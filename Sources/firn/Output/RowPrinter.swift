@@ -12,7 +12,7 @@ struct RowPrinter {
 
     init(columns: [String], format: OutputFormat) {
         formatter = RowFormatter(
-            columns: columns, format: format, terminalWidth: Console.outputIsTerminal ? Console.width : nil
+            columns: columns.map { OutputColumn(name: $0) }, format: format, style: .console()
         ) { Console.out($0) }
     }
 

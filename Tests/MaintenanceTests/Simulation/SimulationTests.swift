@@ -73,10 +73,7 @@ import Testing
         // Three commits a step at most, over the time kept, and what waits to be worth expiring.
         #expect(figures.snapshotsMax <= 3 * 6 + 6 + 17)
         #expect(figures.metadataBytesMax < 64 << 10)
-        // Of each content: those that wait to be merged, and behind them a row in which each had more than twice the
-        // entries of all newer ones.
-        let doublings = Int(log2(Double(figures.liveFiles + figures.deleteFilesMax)))
-        #expect(figures.manifestsMax <= 2 * (20 + doublings) + Int(figures.manifestBytesMax >> 23) + 1)
+        #expect(figures.manifestsMax <= 2 * 20 + Int(figures.manifestBytesMax >> 23) + 3)
         #expect(figures.entriesPerFileMax < 4)
         #expect(figures.liveFiles <= figures.partitions * (bounds.tiers + 1) + Int(figures.arrivedBytes >> 23))
     }

@@ -1,9 +1,8 @@
 import Base
-import Columnar
 
 /// Distinct byte strings, numbered in order of appearance; the empty one is 0. Found through a table with linear
 /// probing.
-final class TextDictionary {
+public final class TextDictionary {
     private struct Slot: BitwiseCopyable {
         var hash: UInt32
         /// 0 for a free slot: the empty string needs none.
@@ -16,19 +15,22 @@ final class TextDictionary {
     private var table = Buffer<Slot>(repeating: Slot(hash: 0, index: 0), count: 1024)
     private var valueCount = 0
 
-    private var count: Int { offsets.count - 1 }
-    var byteCount: Int { bytes.byteCapacity + offsets.byteCapacity + table.byteCapacity }
+    public init() {}
+
+    /// How many strings there are.
+    public var count: Int { offsets.count - 1 }
+    public var byteCount: Int { bytes.byteCapacity + offsets.byteCapacity + table.byteCapacity }
     /// True when values occurred twice or more on average.
-    var isWorthIt: Bool { (count - 1) * 2 <= valueCount }
+    public var isWorthIt: Bool { (count - 1) * 2 <= valueCount }
 
     /// The strings, as the rows of a column.
-    func values(_ type: DataType) -> Column {
+    public func values(_ type: DataType) -> Column {
         Column(
             type: type, rowCount: count, validity: nil, nullCount: 0, storage: .bytes(offsets: offsets, bytes: bytes))
     }
 
     /// The number of each string, 0 for a null's; nil when the dictionary would pass `bytesMax`.
-    func encode(_ ends: Buffer<Int32>, _ content: Buffer<UInt8>, rows: Int, bytesMax: Int) -> Buffer<Int32>? {
+    public func encode(_ ends: Buffer<Int32>, _ content: Buffer<UInt8>, rows: Int, bytesMax: Int) -> Buffer<Int32>? {
         let output = Buffer<Int32>(capacity: rows)
         let (to, starts, base) = (output.pointer, ends.pointer, UnsafePointer(content.pointer))
         var (slots, mask) = (table.pointer, table.count &- 1)

@@ -1,0 +1,198 @@
+"""POST /v1/query: formats, bounds, clients that leave, and answers that break off."""
+
+import io
+import json
+import os
+import socket
+import threading
+import time
+
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+import pytest
+import requests
+
+from support.client import ndjson
+
+# Never ends, and hands out a row at once.
+ENDLESS = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s) SELECT n, hex(randomblob(50)) AS t FROM s"
+# Never ends, and hands out nothing.
+SILENT = ENDLESS + " WHERE n < 0"
+# Ends in some hours.
+JOIN = "SELECT count(*) FROM t.rows a, t.rows b, t.rows c WHERE a.s < b.s || c.s"
+FORMATS = {
+    "application/x-ndjson": lambda body: [json.loads(line) for line in body.splitlines()],
+    "application/json": lambda body: json.loads(body),
+    "application/vnd.apache.arrow.stream": lambda body: ipc.open_stream(pa.BufferReader(body)).read_all().to_pylist(),
+    "application/vnd.apache.arrow.file": lambda body: ipc.open_file(pa.BufferReader(body)).read_all().to_pylist(),
+    "application/vnd.apache.parquet": lambda body: pq.read_table(io.BytesIO(body)).to_pylist(),
+}
+RUNNING, WAITING = 4, 16
+
+
+@pytest.fixture
+def table(client):
+    client.create_table("t.rows", "id long required, s string")
+    client.records("t.rows", ndjson({"id": i, "s": f"row {i}"} for i in range(5000))).ok()
+
+
+def ask(server, body, accept="application/x-ndjson", **keywords) -> requests.Response:
+    return requests.post(f"{server.url}/v1/query", json=body, headers={"Accept": accept}, timeout=60, **keywords)
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_every_format(server, table, accept):
+    answer = ask(server, {"sql": "SELECT * FROM t.rows ORDER BY id"}, accept)
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == accept
+    assert FORMATS[accept](answer.content) == [{"id": i, "s": f"row {i}"} for i in range(5000)]
+    empty = ask(server, {"sql": "SELECT * FROM t.rows WHERE id < 0"}, accept)
+    assert empty.status_code == 200 and FORMATS[accept](empty.content) == []
+
+
+def test_the_first_known_format_is_taken(server, table):
+    body = {"sql": "SELECT 1 AS x"}
+    assert ask(server, body, "text/html, text/csv;q=0.9, */*").text == "x\r\n1\r\n"
+    assert ask(server, body, "*/*").text == '{"x":1}\n'
+    assert ask(server, body, "text/html").text == '{"x":1}\n'
+
+
+def test_bounds(server, client, table):
+    sql = "SELECT id FROM t.rows ORDER BY id"
+    assert ask(server, {"sql": sql, "limit": 2}).text == '{"id":0}\n{"id":1}\n'
+    assert ask(server, {"sql": sql, "limit": 0}).text == ""
+    three = ask(server, {"sql": sql, "limit": 3}, "application/vnd.apache.parquet")
+    assert pq.read_table(io.BytesIO(three.content)).num_rows == 3
+    began = time.monotonic()
+    answer = client.once("POST", "/v1/query", body={"sql": SILENT, "timeout-ms": 300})
+    assert answer.problem(413, "query_time_limit") and time.monotonic() - began < 5
+    for member, value in [
+        ("limit", -1), ("limit", "2"), ("limit", 1.5), ("timeout-ms", 0), ("timeout-ms", 300_001), ("timeout-ms", [])
+    ]:  # fmt: skip
+        problem = client.once("POST", "/v1/query", body={"sql": sql, member: value}).problem(400, "bad_member")
+        assert member in problem["detail"]
+    assert "timeout_ms" in client.once("POST", "/v1/query", body={"sql": sql, "timeout_ms": 5}).text
+    client.once("POST", "/v1/query", body={"sql": sql, "timeout_ms": 5}).problem(400, "unknown_member")
+    client.once("POST", "/v1/query", body={"limit": 5}).problem(400, "empty_query")
+
+
+def test_errors_before_the_first_row(client, table):
+    client.once("POST", "/v1/query", body={"sql": "SELECT * FROM t.none"}).problem(404, "table_not_found")
+    mixed = {"sql": "SELECT 1 AS v UNION ALL SELECT 'x'"}
+    accept = {"Accept": "application/vnd.apache.parquet"}
+    client.once("POST", "/v1/query", body=mixed, headers=accept).problem(400, "mixed_types")
+
+
+def send(server, body: dict, accept="application/x-ndjson", version="1.1") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    data = json.dumps(body).encode()
+    head = f"POST /v1/query HTTP/{version}\r\nHost: x\r\nContent-Type: application/json\r\nAccept: {accept}\r\n"
+    head += "Connection: close\r\n"
+    connection.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+    return connection
+
+
+@pytest.mark.parametrize("accept", [*FORMATS, "text/csv"])
+def test_a_late_error_breaks_the_answer_off(server, table, accept):
+    # The first row group of Parquet, 32 MiB, takes a while.
+    limit_ms = 8000 if accept.endswith("parquet") else 2500
+    with send(server, {"sql": ENDLESS, "timeout-ms": limit_ms}, accept) as connection:
+        received = bytearray()
+        while piece := connection.recv(1 << 20):
+            received += piece
+    if accept.endswith("parquet") and received.startswith(b"HTTP/1.1 413 "):
+        return  # A slow machine: the error came before the first bytes.
+    assert received.startswith(b"HTTP/1.1 200 ") and b"chunked" in received[:500]
+    assert len(received) > 10_000 and not received.endswith(b"0\r\n\r\n")
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
+        ask(server, {"sql": ENDLESS, "timeout-ms": limit_ms}, accept)
+
+
+def test_a_late_error_over_http_1_0_resets_the_connection(server, table):
+    """Without chunks the end of the connection is the end of the body: it must not come as an orderly one."""
+    with send(server, {"sql": ENDLESS, "timeout-ms": 1500}, version="1.0") as connection:
+        with pytest.raises(ConnectionResetError):
+            while connection.recv(1 << 20):
+                pass
+    with send(server, {"sql": "SELECT 1 AS x"}, version="1.0") as connection:
+        received = b""
+        while piece := connection.recv(1 << 20):
+            received += piece
+    assert received.endswith(b'{"x":1}\n')
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settles(server, seconds=10) -> bool:
+    """True once the server has used next to no processor for a second."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        before = cpu_seconds(server.process.pid)
+        time.sleep(1)
+        if cpu_seconds(server.process.pid) - before < 0.05:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("sql", [SILENT, ENDLESS, JOIN], ids=["silent", "endless", "join"])
+@pytest.mark.parametrize("way", ["close", "reset"])
+def test_a_client_that_leaves_ends_its_query(server, table, sql, way):
+    connection = send(server, {"sql": sql})
+    time.sleep(0.5)
+    before = cpu_seconds(server.process.pid)
+    time.sleep(1)
+    # ENDLESS waits for its reader once the buffers are full.
+    assert sql == ENDLESS or cpu_seconds(server.process.pid) - before > 0.1, "the query does not run"
+    if way == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+    began = time.monotonic()
+    assert settles(server), "the query goes on"
+    assert time.monotonic() - began < 5
+    assert ask(server, {"sql": "SELECT 1 AS x"}).text == '{"x":1}\n'
+
+
+def test_only_so_many_queries_at_once(server, table):
+    """Four run, sixteen wait, the next is refused; when those that run go away, those that wait get their turn."""
+    running = [send(server, {"sql": SILENT}) for _ in range(RUNNING)]
+    time.sleep(1)
+    answers = []
+
+    def wait():
+        answers.append(ask(server, {"sql": "SELECT 1 AS x"}))
+
+    waiting = [threading.Thread(target=wait) for _ in range(WAITING)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(1)
+    assert answers == []
+    refused = ask(server, {"sql": "SELECT 1 AS x"})
+    assert refused.status_code == 429 and refused.json()["code"] == "too_many_queries"
+    assert int(refused.headers["Retry-After"]) >= 1
+    # Ingest and other routes are not held up.
+    assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    for connection in running:
+        connection.close()
+    for thread in waiting:
+        thread.join(timeout=30)
+    assert [answer.text for answer in answers] == ['{"x":1}\n'] * WAITING
+
+
+def test_a_waiting_client_that_leaves_makes_room(server, table):
+    running = [send(server, {"sql": SILENT}) for _ in range(RUNNING)]
+    time.sleep(0.5)
+    waiting = [send(server, {"sql": "SELECT 1 AS x"}) for _ in range(WAITING)]
+    time.sleep(0.5)
+    assert ask(server, {"sql": "SELECT 1"}).status_code == 429
+    waiting.pop().close()
+    time.sleep(0.5)
+    late = send(server, {"sql": "SELECT 2 AS x"})
+    time.sleep(0.5)
+    for connection in running:
+        connection.close()
+    for connection in [*waiting, late]:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        connection.close()
