@@ -22,7 +22,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes bench-metadata bench-compact bench-sustained
+.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes test-engines bench-metadata bench-compact bench-sustained bench-query
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,19 @@ changes: build venv ## Deletes, upserts and ingest against compaction (CHANGE_SE
 	cd Tests/python && CHANGE_SECONDS=$(CHANGE_SECONDS) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -s test_compaction_against_changes.py
 
+# Too large for every run: 970 MB in two environments, whose packages do not get on with each other.
+ENGINES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firn-engines
+test-engines: build venv $(ENGINES)/spark/.stamp $(ENGINES)/sail/.stamp ## Spark and Sail through the REST catalog (Java 17)
+	@command -v java >/dev/null || { echo "Spark needs Java 17, such as openjdk-17-jre-headless" >&2; exit 1; }
+	$(PYTEST) test_rest_spark.py test_rest_engines.py
+
+$(ENGINES)/%/.stamp: Tests/python/requirements-%.txt
+	@if cmp -s $< $@; then touch $@; exit 0; fi; \
+	rm -rf $(@D); \
+	python3 -m venv $(@D); \
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
+	cp $< $@
+
 bench-metadata: build ## What a small commit costs on tables of up to a million files and 10,000 snapshots
 	$(FIRN) bench commit
 
@@ -105,6 +118,10 @@ bench-commit: build venv ## Milliseconds to commit 10,000 rows beside DuckLake a
 bench-compact: build venv ## Compaction of 200 small files beside Polars, DuckDB, DuckLake and Delta (data: FIRN_BENCH)
 	$(PYTHON) -m pip install --quiet deltalake duckdb-extension-ducklake==1.5.5
 	$(PYTHON) Bench/compact_peers.py
+
+bench-query: build venv ## Queries of 5 million rows in fresh processes beside DuckDB, PyIceberg and Polars (data: FIRN_BENCH)
+	$(PYTHON) -m pip install --quiet duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
+	$(PYTHON) Bench/query_peers.py
 
 bench-sustained: build ## Ten minutes of ingest into 50 partitions without and with compaction, every snapshot counted
 	$(FIRN) bench sustained

@@ -11,6 +11,8 @@ struct TableChange {
     /// Files that the caller wrote and recorded, and that become live.
     var added: [String] = []
     var mark: IngestMark?
+    /// For a table that comes into being with this commit: its first metadata, in place of `prepare`.
+    var creation: PreparedCommit?
 
     struct Prepared {
         var commit: PreparedCommit
@@ -43,6 +45,8 @@ struct CommitTransaction {
 
     let parts: [Part]
     let nowMs: Int64
+    /// Whatever else belongs into the transaction; a throw rolls all of it back.
+    var beside: ((Database, [Part]) throws -> Void)?
 
     /// False when a pointer no longer is its base's; then nothing has changed.
     func run(in core: CatalogCore) throws -> Bool {
@@ -50,6 +54,7 @@ struct CommitTransaction {
         do {
             try core.database.write { database in
                 for part in parts { try apply(part, to: database, owner: owner) }
+                try beside?(database, parts)
                 try core.environment.faults.reach(.commitInTransaction)
             }
             return true
@@ -63,7 +68,10 @@ struct CommitTransaction {
     private func apply(_ part: Part, to database: Database, owner: String) throws {
         // The guard first: a fenced writer must hear that it is fenced, not that it lost a race.
         if let mark = part.change.mark { try MarkStore.check(mark, table: part.tableUUID, in: database) }
-        if let commit = part.prepared?.commit {
+        if let creation = part.change.creation {
+            try Namespaces.requireRoom(for: part.identifier, in: database)
+            try TablePointers.insert(part.identifier, location: creation.metadataLocation, in: database)
+        } else if let commit = part.prepared?.commit {
             guard
                 try TablePointers.swap(
                     part.identifier, from: part.base.metadataLocation, to: commit.metadataLocation, in: database)

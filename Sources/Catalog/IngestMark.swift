@@ -13,10 +13,13 @@ public struct IngestMark: Sendable, Hashable {
     public var watermarks: [WatermarkMark]
     /// The table's watermark with this commit, in microseconds; only stamped in the snapshot's summary.
     public var watermark: Int64?
+    /// When the newest records came. The snapshot is stamped with it, since it is the table's state as of then: readers
+    /// that look for the state of when they began, as DuckDB does, find what was acknowledged before.
+    public var arrivedMs: Int64?
 
     public init(
         expectedPosition: UInt64, position: UInt64, producers: [ProducerMark] = [], keys: [IdempotencyMark] = [],
-        watermarks: [WatermarkMark] = [], watermark: Int64? = nil
+        watermarks: [WatermarkMark] = [], watermark: Int64? = nil, arrivedMs: Int64? = nil
     ) {
         self.expectedPosition = expectedPosition
         self.position = position
@@ -24,6 +27,7 @@ public struct IngestMark: Sendable, Hashable {
         self.keys = keys
         self.watermarks = watermarks
         self.watermark = watermark
+        self.arrivedMs = arrivedMs
     }
 }
 

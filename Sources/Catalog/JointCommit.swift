@@ -38,6 +38,8 @@ struct JointCommit {
     }
 
     let core: CatalogCore
+    /// Whatever else belongs into the catalog transaction.
+    var beside: ((Database, [CommitTransaction.Part]) throws -> Void)?
 
     /// One result a participant, in their order. No table may take part twice.
     func run(_ participants: [Participant]) throws -> [CommitResult] {
@@ -129,7 +131,7 @@ struct JointCommit {
         }
         let written = clock.monotonicNanos()
         times.metadataNanos = written - began
-        let transaction = CommitTransaction(parts: parts, nowMs: core.nowMs)
+        let transaction = CommitTransaction(parts: parts, nowMs: core.nowMs, beside: beside)
         do {
             try core.environment.faults.reach(.commitBeforeTransaction)
             guard try transaction.run(in: core) else {
@@ -150,6 +152,13 @@ struct JointCommit {
     /// Nil when the base was overtaken while it was read: what it names may have expired and be gone by now.
     private func prepare(_ participant: Participant, attempt: Int) throws -> CommitTransaction.Part? {
         let committer = participant.committer
+        if let creation = participant.change.creation {
+            return CommitTransaction.Part(
+                identifier: committer.identifier, tableUUID: committer.tableUUID,
+                base: Table(identifier: committer.identifier, metadataLocation: "", metadata: creation.metadata),
+                prepared: TableChange.Prepared(commit: creation), change: participant.change,
+                folders: TableFolders(creation.metadata, warehouse: core.directory))
+        }
         let base = try committer.loadBase()
         if let mark = participant.change.mark {
             try core.database.read { try MarkStore.check(mark, table: committer.tableUUID, in: $0) }
@@ -212,8 +221,9 @@ struct JointCommit {
 
     /// Waits before the next attempt, or gives up.
     private func wait(_ participants: [Participant], attempt: Int, elapsedMs: Int) throws {
-        let first = participants[0].committer
-        let policy = RetryPolicy(try first.loadBase().metadata.tableProperties)
+        // A pointer moved, so one of them has one already.
+        let first = participants.first { $0.change.creation == nil } ?? participants[0]
+        let policy = RetryPolicy(try first.committer.loadBase().metadata.tableProperties)
         guard
             let waitMs = policy.waitMs(
                 afterAttempt: attempt, elapsedMs: elapsedMs, random: core.environment.random.next())

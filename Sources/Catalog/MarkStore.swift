@@ -113,7 +113,7 @@ enum MarkStore {
     static func forget(_ table: UUID, in database: Database) throws {
         for name in [
             "firn_log_positions", "firn_producers", "firn_idempotency_keys", "firn_watermarks",
-            "firn_schema_proposals",
+            "firn_schema_proposals", "firn_metrics_reports",
         ] {
             try database.run("DELETE FROM \(name) WHERE table_uuid = ?", [.text(table.description)])
         }

@@ -9,6 +9,8 @@ enum CatalogSchema {
         Migrations.Migration(name: "0004-ingest", sql: ingest),
         Migrations.Migration(name: "0005-jobs", sql: jobs),
         Migrations.Migration(name: "0006-waiters", sql: waiters),
+        Migrations.Migration(name: "0007-rest", sql: rest),
+        Migrations.Migration(name: "0008-metrics", sql: metrics),
     ])
 
     private static let iceberg = """
@@ -179,6 +181,34 @@ enum CatalogSchema {
     private static let waiters = """
         -- Who waits for a lease, so that it is theirs when it gets free; `wanted_ms` tells when they asked last.
         ALTER TABLE firn_leases ADD COLUMN wanted_by TEXT;
+
+        """
+
+    private static let rest = """
+        -- Answers to requests of the Iceberg REST catalog that carried an idempotency key, for as long as the server
+        -- says. `fingerprint` tells the request from another one under the same key. An answer that shows a table has its
+        -- metadata file's location in place of a body.
+        CREATE TABLE firn_rest_answers (
+            key TEXT NOT NULL PRIMARY KEY,
+            fingerprint TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            metadata_location TEXT,
+            created_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX firn_rest_answers_by_age ON firn_rest_answers (created_ms);
+
+        """
+
+    private static let metrics = """
+        -- What engines report of their scans and commits, newest last; a number of reports for each table.
+        CREATE TABLE firn_metrics_reports (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            table_uuid TEXT NOT NULL,
+            received_ms INTEGER NOT NULL,
+            report TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX firn_metrics_reports_by_table ON firn_metrics_reports (table_uuid, id);
 
         """
 }

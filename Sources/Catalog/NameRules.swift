@@ -27,6 +27,23 @@ public enum NameRules {
         guard !reserved.contains(first) else { throw bad(first, "this namespace is reserved") }
     }
 
+    /// A namespace to look up, which another engine may have named. Levels are stored joined by dots, so one that has
+    /// dots itself would be taken for several. Throws `.notFound` (`namespace_not_found`).
+    public static func checkExisting(_ namespace: [String]) throws(FirnError) {
+        let length = namespace.reduce(namespace.count - 1, { $0 + $1.utf8.count })
+        guard !namespace.isEmpty, length <= Limits.nameBytesMax,
+            namespace.allSatisfy({ !$0.isEmpty && !$0.contains(".") && !$0.utf8.contains(0) })
+        else { throw FirnError(.notFound, "namespace_not_found", "there is no namespace of this name") }
+    }
+
+    /// A table's folder must leave room for the names of metadata files.
+    static func checkLength(of location: String, _ id: TableIdentifier) throws(FirnError) {
+        let longest = location.utf8.count + "/metadata/00000-.metadata.json".utf8.count + 36
+        guard longest <= locationBytesMax else {
+            throw bad(id.name, "the path of its metadata would be longer than the catalog can hold")
+        }
+    }
+
     private static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

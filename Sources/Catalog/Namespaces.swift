@@ -65,6 +65,7 @@ enum Namespaces {
             guard try TablePointers.location(of: table, in: database) == nil else {
                 throw FirnError(.alreadyExists, "name_taken_by_table", "\(table) is a table")
             }
+            guard try ViewPointers.pointer(of: table, in: database) == nil else { throw ViewPointers.exists(table) }
         }
         try set(properties.merging([marker: "true"]) { _, new in new }, of: namespace, in: database)
     }
@@ -97,7 +98,7 @@ enum Namespaces {
             """, arguments(namespace))
         guard inside == nil else {
             throw FirnError(
-                .conflict, "namespace_not_empty", "the namespace \(name) still holds tables or namespaces")
+                .conflict, "namespace_not_empty", "the namespace \(name) still holds tables, views or namespaces")
         }
         try database.run(
             "DELETE FROM iceberg_namespace_properties WHERE catalog_name = ? AND namespace = ?", arguments(namespace))
@@ -109,6 +110,17 @@ enum Namespaces {
             throw FirnError(
                 .notFound, "namespace_not_found", "there is no namespace \(name)", context: ["namespace": name])
         }
+    }
+
+    /// Throws unless a table or view may get this name: `.notFound` (`namespace_not_found`), `.alreadyExists`
+    /// (`name_taken_by_namespace`, `view_exists`). Of a table that has it the insert tells.
+    static func requireRoom(for id: TableIdentifier, in database: Database) throws {
+        try require(id.namespace, in: database)
+        guard try !exists(id.namespace + [id.name], in: database) else {
+            throw FirnError(
+                .alreadyExists, "name_taken_by_namespace", "\(id) is a namespace", context: ["table": id.description])
+        }
+        guard try ViewPointers.pointer(of: id, in: database) == nil else { throw ViewPointers.exists(id) }
     }
 
     private static func set(

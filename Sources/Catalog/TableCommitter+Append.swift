@@ -25,6 +25,7 @@ extension TableCommitter {
             prepare: { [core] base, context in
                 guard !files.isEmpty else { return nil }
                 var context = context
+                context.snapshotMs = mark?.arrivedMs
                 let stamp =
                     mark.map { SnapshotSummary.entries(of: $0, version: FirnVersion.current) }
                     ?? SnapshotSummary.carried(from: base.metadata, version: FirnVersion.current)

@@ -11,33 +11,12 @@ extension TableCommitter {
     /// client's to delete.
     ///
     /// Throws `.conflict`: `requirement_failed`, or `stale_sequence_number` and `stale_row_id` for snapshots that were
-    /// built on an older state; `.invalidInput` for updates that make no sense, `bad_property` and
-    /// `bad_location` included.
+    /// built on an older state; `.invalidInput` for updates that make no sense, `bad_property`, `bad_location` and
+    /// `bad_snapshot` included.
     public func apply(_ updates: [TableUpdate], requirements: [TableRequirement]) throws -> CommitResult {
-        for case .setProperties(let properties) in updates {
-            // Reserved names are dropped, not refused: clients send them along.
-            let stored = properties.filter { !TableProperties.reserved.contains($0.key) }
-            try PropertyRules.check(stored, directory: core.directory)
-        }
-        for case .setLocation(let location) in updates {
-            // Whoever may move a table must not thereby write outside the warehouse.
-            guard location.hasPrefix("file:///"), ObjectLocation.isBelow(location, folder: core.directory),
-                !ObjectLocation.isBelow(location + "/x", folder: core.directory + "/wal")
-            else {
-                throw FirnError(
-                    .invalidInput, "bad_location", "the location must be a file:/// folder inside the warehouse",
-                    context: ["location": location])
-            }
-        }
-        return try commit(building: { base, context in
-            for requirement in requirements { try requirement.check(base.metadata) }
-            guard !updates.isEmpty else { return nil }
-            var commit = try MetadataCommit.prepare(
-                applying: updates, to: base.metadata, baseLocation: base.metadataLocation, context: context)
-            let added = updates.compactMap { if case .addSnapshot(let snapshot) = $0 { snapshot } else { nil } }
-            commit.snapshot = added.last
-            return commit
-        })
+        let change = ForeignChange(updates: updates, requirements: requirements, core: core)
+        try change.checkFiles(of: try table())
+        return try commit(building: { try change.prepare(on: $0, $1) })
     }
 
     /// Moves a branch forward to where another branch or tag is.

@@ -13,6 +13,11 @@ struct TableFolders {
         folders = [metadata.location, metadata.dataFolder, metadata.metadataFolder]
     }
 
+    init(_ metadata: ViewMetadata, warehouse: String) {
+        self.warehouse = warehouse
+        folders = [metadata.location, metadata.metadataFolder]
+    }
+
     /// True for files in the table's own folders inside the warehouse. Others were registered by somebody who keeps
     /// them.
     func owns(_ path: String) -> Bool {

@@ -26,6 +26,16 @@ public struct TableIdentifier: Hashable, Sendable, Comparable, CustomStringConve
         try self.init(namespace: Array(parts.dropLast()), name: parts[parts.count - 1])
     }
 
+    /// A name to look up, which another engine with other rules may have given. Throws `.notFound`
+    /// (`namespace_not_found`, `table_not_found`) for one that no table can have.
+    public init(existing namespace: [String], name: String) throws(FirnError) {
+        try NameRules.checkExisting(namespace)
+        guard !name.isEmpty, name.utf8.count <= Limits.nameBytesMax, !name.utf8.contains(0) else {
+            throw FirnError(.notFound, "table_not_found", "there is no table of this name")
+        }
+        self.init(unchecked: namespace, name: name)
+    }
+
     /// For names read from the catalog, where another engine with other rules may have put them.
     init(unchecked namespace: [String], name: String) {
         self.namespace = namespace

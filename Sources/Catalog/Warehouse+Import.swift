@@ -44,9 +44,25 @@ extension Warehouse {
     /// Throws `.notFound` for a missing file, `.corrupted` and `.unsupported` for one that is no metadata Firn can
     /// read, `.notFound` (`manifest_list_missing`) when a snapshot's list is gone, `.alreadyExists` (`table_exists`,
     /// `table_registered`, `name_taken_by_namespace`), `.notFound` (`namespace_not_found`).
-    public func registerTable(_ id: TableIdentifier, metadata path: String) throws -> Table {
+    ///
+    /// - Parameters:
+    ///   - confined: refuses tables outside of the warehouse (`bad_location`), for callers without an account here.
+    ///   - overwrite: puts the table in the place of the one that has the name, which leaves the catalog; its files
+    ///     stay.
+    ///   - request: keeps its answer in the same transaction.
+    public func registerTable(
+        _ id: TableIdentifier, metadata path: String, confined: Bool = false, overwrite: Bool = false,
+        request: KeyedRequest? = nil
+    ) throws -> Table {
         let location = try ObjectLocation.normalized(path)
+        let allowed = AllowedFolders(warehouse: directory)
+        if confined { try allowed.check(location) }
         let metadata = try core.loadMetadata(location)
+        if confined {
+            try allowed.checkTable(metadata.location)
+            for folder in [metadata.dataFolder, metadata.metadataFolder] { try allowed.check(folder + "/x") }
+            for snapshot in metadata.snapshots { try allowed.check(snapshot.manifestList) }
+        }
         for snapshot in metadata.snapshots where !snapshot.manifestList.isEmpty {
             guard try store.size(snapshot.manifestList) != nil else {
                 throw FirnError(
@@ -57,15 +73,21 @@ extension Warehouse {
         }
         _ = try ObjectLocation.path(metadata.location)
         // Two names of one table would each delete what only the other one needs.
-        if let known = try findTable(metadata.tableUUID) {
+        if let known = try findTable(metadata.tableUUID), !overwrite || known.identifier != id {
             throw FirnError(
                 .alreadyExists, "table_registered", "this table is in the catalog already, as \(known.identifier)",
                 context: ["table": known.identifier.description])
         }
         try core.database.write { database in
-            try requireRoom(for: id, in: database)
-            try TablePointers.insert(id, location: location, in: database)
+            try Namespaces.requireRoom(for: id, in: database)
+            if overwrite, let old = try TablePointers.location(of: id, in: database) {
+                _ = try TablePointers.swap(id, from: old, to: location, in: database)
+            } else {
+                try TablePointers.insert(id, location: location, in: database)
+            }
+            try keepSuccess(of: request, metadataLocation: location, in: database)
         }
+        if overwrite { forgetCommitter(of: id) }
         return Table(identifier: id, metadataLocation: location, metadata: metadata)
     }
 

@@ -24,13 +24,18 @@ extension Warehouse {
 
     /// Throws `.invalidInput` (`bad_identifier`, `bad_property`), `.alreadyExists` (`namespace_exists`,
     /// `name_taken_by_table`).
+    ///
+    /// - Parameters:
+    ///   - request: keeps its answer, `answer`, in the same transaction.
     public func createNamespace(
-        _ namespace: [String], properties: [String: String] = [:], ifNotExists: Bool = false
+        _ namespace: [String], properties: [String: String] = [:], ifNotExists: Bool = false,
+        request: KeyedRequest? = nil, answer: [UInt8] = []
     ) throws {
         try NameRules.check(namespace: namespace)
         try core.database.write { database in
             if ifNotExists, try Namespaces.exists(namespace, in: database) { return }
             try Namespaces.create(namespace, properties: properties, in: database)
+            try keepSuccess(of: request, body: answer, in: database)
         }
     }
 
@@ -46,9 +51,27 @@ extension Warehouse {
         try core.database.write { try Namespaces.update(namespace, set: set, remove: remove, in: $0) }
     }
 
+    /// The same for a client that wants to know what it changed.
+    public func changeNamespaceProperties(
+        _ namespace: [String], set: [String: String], remove: Set<String>, request: KeyedRequest? = nil
+    ) throws -> NamespaceChange {
+        try core.database.write { database in
+            let known = try Namespaces.properties(namespace, in: database)
+            try Namespaces.update(namespace, set: set, remove: remove, in: database)
+            let change = NamespaceChange(
+                updated: set.keys.sorted(), removed: remove.filter { known[$0] != nil }.sorted(),
+                missing: remove.filter { known[$0] == nil }.sorted())
+            try keepSuccess(of: request, body: change.json.serialize(), in: database)
+            return change
+        }
+    }
+
     /// Throws `.notFound`, `.conflict` (`namespace_not_empty`).
-    public func dropNamespace(_ namespace: [String]) throws {
-        try core.database.write { try Namespaces.drop(namespace, in: $0) }
+    public func dropNamespace(_ namespace: [String], request: KeyedRequest? = nil) throws {
+        try core.database.write { database in
+            try Namespaces.drop(namespace, in: database)
+            try keepSuccess(of: request, in: database)
+        }
     }
 
     /// True when a first record may create a table in this namespace: its own property, or the nearest ancestor's.
@@ -59,5 +82,19 @@ extension Warehouse {
             if let value = try namespaceProperties(level)[Self.autoCreateProperty] { return value == "true" }
         }
         return false
+    }
+}
+
+/// Which properties of a namespace were set, which removed, and which were to be removed and not there.
+public struct NamespaceChange: Sendable, Hashable {
+    public let updated: [String]
+    public let removed: [String]
+    public let missing: [String]
+
+    public var json: JSONValue {
+        [
+            "updated": .array(updated.map { .string($0) }), "removed": .array(removed.map { .string($0) }),
+            "missing": .array(missing.map { .string($0) }),
+        ]
     }
 }

@@ -47,9 +47,9 @@ extension Warehouse {
         }
     }
 
-    /// Files in the warehouse folder that nothing accounts for: not reachable from any table, not in the ledger, not
-    /// the catalog's or the log's. A self-check of G9, which promises there are none; it deletes nothing, since files
-    /// that another engine is writing look the same.
+    /// Files in the warehouse folder that nothing accounts for: not reachable from any table or view, not in the
+    /// ledger, not the catalog's or the log's. A self-check of G9, which promises there are none; it deletes nothing,
+    /// since files that another engine is writing look the same.
     public func findOrphans() throws -> [String] {
         // The listing comes first: a file in it that was pending then is, by now, pending, reachable or gone.
         let listed = try store.list(directory)
@@ -59,6 +59,7 @@ extension Warehouse {
             accounted.insert(table.metadataLocation)
             accounted.formUnion(try reachableFiles(table.metadata, store: store))
         }
+        accounted.formUnion(try core.database.read { try ViewPointers.files(in: $0) })
         let known = Set(accounted.compactMap { try? ObjectLocation.normalized($0) })
         let own = ObjectLocation.file(directory)
         return try listed.filter { location in

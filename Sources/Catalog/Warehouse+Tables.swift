@@ -56,28 +56,27 @@ extension Warehouse {
     ///
     /// Throws `.invalidInput`, `.notFound` (`namespace_not_found`), `.alreadyExists` (`table_exists`,
     /// `name_taken_by_namespace`) unless `ifNotExists`.
+    ///
+    /// - Parameters:
+    ///   - location: another folder; `.invalidInput` (`bad_location`) outside the warehouse or where a table is.
+    ///   - request: keeps its answer in the same transaction.
     public func createTable(
         _ id: TableIdentifier, schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted,
-        properties: [String: String] = [:], ifNotExists: Bool = false
+        properties: [String: String] = [:], ifNotExists: Bool = false, location: String? = nil,
+        request: KeyedRequest? = nil
     ) throws -> Table {
-        // Not a property of the table but of its creation; it is not kept as one.
-        try PropertyRules.check(properties.filter { $0.key != "format-version" }, directory: directory)
-        if try tableExists(id) {
-            guard ifNotExists else { throw TablePointers.exists(id) }
+        if ifNotExists, try tableExists(id) {
+            try PropertyRules.check(properties.filter { $0.key != "format-version" }, directory: directory)
             return try loadTable(id)
         }
-        try core.database.readConsistently { try requireRoom(for: id, in: $0) }
-        let uuid = environment.uuid()
-        let metadata = try TableMetadata.create(
-            schema: schema, spec: spec, sortOrder: sortOrder, location: try freeLocation(id, uuid: uuid),
-            properties: PropertyRules.defaults.merging(properties) { _, given in given }, uuid: uuid,
-            nowMs: core.nowMs)
+        let metadata = try stageTable(
+            id, schema: schema, spec: spec, sortOrder: sortOrder, properties: properties, location: location)
         let commit = try MetadataCommit.prepare(
             metadata, base: nil, baseLocation: nil,
             context: CommitContext(
                 snapshotId: 1, commitUUID: environment.uuid(), metadataUUID: environment.uuid(), nowMs: core.nowMs))
         do {
-            try register(id, commit)
+            try register(id, commit, request)
         } catch let error as FirnError where ifNotExists && error.code == "table_exists" {
             return try loadTable(id)
         }
@@ -85,10 +84,30 @@ extension Warehouse {
         return Table(identifier: id, metadataLocation: commit.metadataLocation, metadata: commit.metadata)
     }
 
+    /// What `createTable` would create; nothing is written, and nothing is reserved.
+    public func stageTable(
+        _ id: TableIdentifier, schema: Schema, spec: PartitionSpec = .unpartitioned, sortOrder: SortOrder = .unsorted,
+        properties: [String: String] = [:], location: String? = nil
+    ) throws -> TableMetadata {
+        // Not a property of the table but of its creation; it is not kept as one.
+        try PropertyRules.check(properties.filter { $0.key != "format-version" }, directory: directory)
+        if try tableExists(id) { throw TablePointers.exists(id) }
+        try core.database.readConsistently { try Namespaces.requireRoom(for: id, in: $0) }
+        let uuid = environment.uuid()
+        if let location { try requireFree(location, for: id) }
+        return try TableMetadata.create(
+            schema: schema, spec: spec, sortOrder: sortOrder,
+            location: try location ?? freeLocation(id, uuid: uuid),
+            properties: PropertyRules.defaults.merging(properties) { _, given in given }, uuid: uuid,
+            nowMs: core.nowMs)
+    }
+
     /// Removes a table from the catalog. With `purge` its files become garbage and are deleted, as far as they lie in
     /// the table's folder, and its dead letters go with it; without, they stay as they are and the table could be
     /// registered again.
-    public func dropTable(_ id: TableIdentifier, purge: Bool) throws {
+    ///
+    /// - Parameter request: keeps its answer in the same transaction.
+    public func dropTable(_ id: TableIdentifier, purge: Bool, request: KeyedRequest? = nil) throws {
         while true {
             let table = try loadTable(id)
             var files: Set<String> = []
@@ -101,6 +120,7 @@ extension Warehouse {
             let folders = TableFolders(table.metadata, warehouse: directory)
             let dropped = try core.database.write { [files] database in
                 guard try TablePointers.delete(id, at: table.metadataLocation, in: database) else { return false }
+                try keepSuccess(of: request, metadataLocation: purge ? nil : table.metadataLocation, in: database)
                 guard purge else { return true }
                 try MarkStore.forget(uuid, in: database)
                 for path in files.sorted() where folders.owns(path) {
@@ -126,15 +146,18 @@ extension Warehouse {
 
     /// Renames a table, and its dead letters with it. Their files stay where they are. Throws `.notFound`
     /// (`table_not_found`, `namespace_not_found`), `.alreadyExists` (`table_exists`, `name_taken_by_namespace`).
-    public func renameTable(_ from: TableIdentifier, to: TableIdentifier) throws {
+    ///
+    /// - Parameter request: keeps its answer in the same transaction.
+    public func renameTable(_ from: TableIdentifier, to: TableIdentifier, request: KeyedRequest? = nil) throws {
         try core.database.write { database in
             guard try TablePointers.location(of: from, in: database) != nil else { throw TablePointers.missing(from) }
-            try requireRoom(for: to, in: database)
+            try Namespaces.requireRoom(for: to, in: database)
             try TablePointers.rename(from, to: to, in: database)
+            try keepSuccess(of: request, in: database)
             guard !from.isDeadLetters, !to.isDeadLetters,
                 try TablePointers.location(of: from.deadLetters, in: database) != nil
             else { return }
-            try requireRoom(for: to.deadLetters, in: database)
+            try Namespaces.requireRoom(for: to.deadLetters, in: database)
             try TablePointers.rename(from.deadLetters, to: to.deadLetters, in: database)
         }
         for id in [from, to] {
@@ -143,30 +166,26 @@ extension Warehouse {
         }
     }
 
-    func requireRoom(for id: TableIdentifier, in database: Database) throws {
-        try Namespaces.require(id.namespace, in: database)
-        guard try !Namespaces.exists(id.namespace + [id.name], in: database) else {
-            throw FirnError(
-                .alreadyExists, "name_taken_by_namespace", "\(id) is a namespace", context: ["table": id.description])
-        }
+    func plainLocation(_ id: TableIdentifier) -> String {
+        ObjectLocation.file(([directory] + id.namespace + [id.name]).joined(separator: "/"))
     }
 
+    static func suffixed(_ location: String, _ uuid: UUID) -> String { location + "-" + uuid.description.prefix(8) }
+
     /// Two tables never share a folder: the plain one is taken only while it is empty.
-    private func freeLocation(_ id: TableIdentifier, uuid: UUID) throws -> String {
-        var location = ObjectLocation.file(([directory] + id.namespace + [id.name]).joined(separator: "/"))
-        if try !store.list(location).isEmpty { location += "-" + uuid.description.prefix(8) }
-        let longest = location.utf8.count + "/metadata/00000-.metadata.json".utf8.count + 36
-        guard longest <= NameRules.locationBytesMax else {
-            throw NameRules.bad(id.name, "the path of its metadata would be longer than the catalog can hold")
-        }
+    func freeLocation(_ id: TableIdentifier, uuid: UUID) throws -> String {
+        var location = plainLocation(id)
+        if try !store.list(location).isEmpty { location = Self.suffixed(location, uuid) }
+        try NameRules.checkLength(of: location, id)
         return location
     }
 
     /// Writes the first metadata file and inserts the row.
-    private func register(_ id: TableIdentifier, _ commit: PreparedCommit) throws {
+    private func register(_ id: TableIdentifier, _ commit: PreparedCommit, _ request: KeyedRequest?) throws {
         try publish(commit, of: id) { database in
-            try requireRoom(for: id, in: database)
+            try Namespaces.requireRoom(for: id, in: database)
             try TablePointers.insert(id, location: commit.metadataLocation, in: database)
+            try keepSuccess(of: request, metadataLocation: commit.metadataLocation, in: database)
         }
     }
 
@@ -175,21 +194,32 @@ extension Warehouse {
     func publish(
         _ commit: PreparedCommit, of id: TableIdentifier, _ point: (Database) throws -> Void
     ) throws {
-        let objects = commit.objects.map(\.location)
-        try ledger.record(objects, table: commit.metadata.tableUUID)
+        try publish(commit.objects, owner: commit.metadata.tableUUID) { database in
+            try TablePointers.location(of: id, in: database) == commit.metadataLocation
+        } point: { database in
+            try point(database)
+        }
+    }
+
+    /// The same for any files; `isDone` tells an unclear transaction from one that did not happen.
+    func publish(
+        _ objects: [(location: String, bytes: [UInt8])], owner: UUID, isDone: (Database) throws -> Bool,
+        point: (Database) throws -> Void
+    ) throws {
+        let paths = objects.map(\.location)
+        try ledger.record(paths, table: owner)
         do {
-            try store.putAll(commit.objects)
+            try store.putAll(objects)
             try core.database.write { database in
                 try point(database)
-                for path in objects { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
+                for path in paths { try database.run("DELETE FROM firn_ledger WHERE path = ?", [.text(path)]) }
             }
         } catch let error as FirnError where error.kind == .outcomeUnknown {
-            let found = try core.database.settle { try TablePointers.location(of: id, in: $0) }
-            guard found != commit.metadataLocation else { return }
-            try? ledger.abandon(objects)
+            guard try !core.database.settle(isDone) else { return }
+            try? ledger.abandon(paths)
             throw error
         } catch {
-            try? ledger.abandon(objects)
+            try? ledger.abandon(paths)
             throw error
         }
     }

@@ -140,6 +140,7 @@ public final class FirnServer: Sendable {
     private func routes() -> Router<RouteContext> {
         let router = Router(context: RouteContext.self)
         router.add(middleware: ErrorMiddleware())
+        RestRoutes(warehouse: warehouse, ingest: ingest).add(to: router)
         RecordRoutes(ingest: ingest, bodyBytesMax: options.bodyBytesMax, pool: pool, admission: admission).add(
             to: router)
         TableRoutes(warehouse: warehouse, ingest: ingest, pool: pool, health: health).add(to: router)

@@ -9,10 +9,22 @@ extension OpenAPIDocument {
             letterColumn: {name: column, in: query, description: Dotted path of the column at fault, schema: {type: string}}
             fromPosition: {name: from-position, in: query, description: Lowest log position, schema: {type: integer}}
             toPosition: {name: to-position, in: query, description: Highest log position, schema: {type: integer}}
+            icebergNamespace: {name: namespace, in: path, required: true, description: Levels joined by U+001F, schema: {type: string, minLength: 1}}
+            icebergTable: {name: table, in: path, required: true, schema: {type: string, minLength: 1}}
+            icebergView: {name: view, in: path, required: true, schema: {type: string, minLength: 1}}
+            icebergPlan: {name: plan-id, in: path, required: true, schema: {type: string, minLength: 1}}
+            icebergPageToken: {name: pageToken, in: query, description: Asks for a page; empty for the first, schema: {type: string}}
+            icebergPageSize: {name: pageSize, in: query, description: Names in a page, schema: {type: integer, minimum: 1}}
+            icebergKey: {name: Idempotency-Key, in: header, description: Makes it safe to send the request again, schema: {type: string, minLength: 1, maxLength: 255}}
           responses:
             Problem:
               description: What went wrong (RFC 9457), with a stable code
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            IcebergRefused: {description: The request cannot be carried out as it is, content: {application/json: {schema: {$ref: '#/components/schemas/IcebergError'}}}}
+            IcebergNotFound: {description: There is no such thing, content: {application/json: {schema: {$ref: '#/components/schemas/IcebergError'}}}}
+            IcebergConflict: {description: It exists already or was changed meanwhile; nothing happened, content: {application/json: {schema: {$ref: '#/components/schemas/IcebergError'}}}}
+            IcebergUnknown: {description: 'Nobody knows whether it happened: load and look', content: {application/json: {schema: {$ref: '#/components/schemas/IcebergError'}}}}
+            IcebergBusy: {description: Too much at once; try again after Retry-After, content: {application/json: {schema: {$ref: '#/components/schemas/IcebergError'}}}}
           schemas:
             Schedule:
               type: object

@@ -2,7 +2,8 @@
 enum OpenAPIDocument {
     static let bytes = Array(text.utf8)
 
-    static let text = paths + components
+    static let text =
+        paths + icebergPaths + icebergReadingPaths + components + icebergSchemas + icebergReadingSchemas
 
     private static let paths = #"""
         openapi: 3.1.0
@@ -481,21 +482,36 @@ enum OpenAPIDocument {
           /v1/query:
             post:
               summary: Query with SQL
-              description: Reads everything acknowledged before the request. The Accept header chooses the form of the answer.
+              description: Reads everything acknowledged before the request. The Accept header chooses the form of the answer. An error after its first bytes breaks the answer off without the end of its body. A client that closes its connection ends its query.
               operationId: query
               requestBody:
                 required: true
                 content:
-                  application/json: {schema: {type: object, required: [sql], properties: {sql: {type: string}}}}
+                  application/json:
+                    schema:
+                      type: object
+                      additionalProperties: false
+                      required: [sql]
+                      properties:
+                        sql: {type: string}
+                        limit: {type: integer, minimum: 0, description: Rows after which the answer ends}
+                        timeout-ms: {type: integer, minimum: 1, maximum: 300000, default: 300000}
                   text/plain: {schema: {type: string}}
               responses:
                 '200':
                   description: Rows, streamed
+                  headers:
+                    Firn-Columns: {description: 'Names and Iceberg types of the columns, as a JSON array in ASCII; missing when it would be long', schema: {type: string}}
                   content:
                     application/x-ndjson: {schema: {type: string}}
                     application/json: {schema: {type: array, items: {type: object}}}
                     text/csv: {schema: {type: string}}
+                    text/markdown: {schema: {type: string}}
                     text/plain: {schema: {type: string}}
+                    application/vnd.apache.arrow.stream: {schema: {type: string, format: binary}}
+                    application/vnd.apache.arrow.file: {schema: {type: string, format: binary}}
+                    application/vnd.apache.parquet: {schema: {type: string, format: binary}}
+                '429': {description: As many queries run and wait as may; Retry-After says when to ask again, content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}
                 default: {$ref: '#/components/responses/Problem'}
           /metrics:
             get: {summary: Figures in Prometheus text format, operationId: metrics, responses: {'200': {description: Metrics}}}

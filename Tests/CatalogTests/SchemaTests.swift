@@ -111,7 +111,7 @@ import Testing
         #expect(try scratch.warehouse.listTables() == [])
         #expect(try !scratch.warehouse.tableExists(id))
         #expect(fails(.notFound, "table_not_found") { _ = try scratch.warehouse.loadTable(id) })
-        #expect(fails(.alreadyExists, "table_exists") { _ = try scratch.makeTable() })
+        #expect(fails(.alreadyExists, "view_exists") { _ = try scratch.makeTable() })
         #expect(try scratch.filesOnDisk() == [])
     }
 

@@ -39,6 +39,7 @@ public struct IngestPolicy: Sendable, Equatable {
         try DecodeSettings.check(properties: properties, schema: schema)
         try SchemaPolicy.check(properties)
         try EventTimePolicy.check(properties, schema: schema)
+        try ReadFreshness.check(properties)
         if let text = properties[deadLettersProperty], text != "true", text != "false" {
             throw bad(deadLettersProperty, "it must be true or false")
         }

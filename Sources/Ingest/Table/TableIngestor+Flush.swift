@@ -83,6 +83,7 @@ extension TableIngestor {
         var keys: [IdempotencyMark] = []
         var events: [String: WatermarkMark] = [:]
         let nowMs = warehouse.environment.clock.nowMs()
+        let ageNanos = now - (chunks.map(\.arrivedNanos).max() ?? now)
         for chunk in chunks {
             switch chunk.stamp {
             case .none: break
@@ -111,7 +112,8 @@ extension TableIngestor {
             expectedPosition: expected, position: chunks.last!.position,
             producers: producers.values.sorted { $0.producer < $1.producer }, keys: keys,
             watermarks: events.values.sorted { $0.producer < $1.producer },
-            watermark: chunks.contains { $0.event != nil } ? watermarks(with: chunks, nowMs: nowMs).table : nil)
+            watermark: chunks.contains { $0.event != nil } ? watermarks(with: chunks, nowMs: nowMs).table : nil,
+            arrivedMs: nowMs - (ageNanos + 999_999) / 1_000_000)
     }
 
     /// The watermarks once these batches are committed too. Those of batches that are only durable do not count: a

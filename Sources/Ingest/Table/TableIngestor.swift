@@ -79,6 +79,7 @@ final class TableIngestor: Sendable {
         var retries: [@Sendable () -> Void] = []
         var policy: (metadata: Int64, policy: IngestPolicy)
         var lastCommitNanos: Int64
+        /// Far in the past before the first.
         var flushBeganNanos: Int64
         /// Of everything accepted, which decides what is late.
         var watermarks: Watermarks
@@ -90,11 +91,13 @@ final class TableIngestor: Sendable {
 
     struct Waiter {
         let position: UInt64
+        /// The distance that a commit which only this one asks for keeps from the one before.
+        let gapNanos: Int64
         let completion: @Sendable (Result<Int64?, any Error>) -> Void
     }
 
-    /// Commits that only a waiting sender asks for keep this distance.
-    private static let waiterGapNanos: Int64 = 100_000_000
+    /// Of senders that wait.
+    static let waiterGapMs = 100
 
     let tableUUID: UUID
     let decoders = DecoderCache()
@@ -121,7 +124,8 @@ final class TableIngestor: Sendable {
             State(
                 table: table, ledger: try ProducerLedger(committed: known.producers),
                 committedPosition: known.position, policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)),
-                lastCommitNanos: now, flushBeganNanos: now, watermarks: watermarks, committedWatermarks: watermarks))
+                lastCommitNanos: now, flushBeganNanos: .min / 2, watermarks: watermarks, committedWatermarks: watermarks
+            ))
     }
 
     var now: Int64 { warehouse.environment.clock.monotonicNanos() }
@@ -149,6 +153,15 @@ final class TableIngestor: Sendable {
 
     /// A commit that reaches this position covers all that is acknowledged now; nil when everything is committed.
     var newestUncommitted: UInt64? { state.withLock { $0.chunks.last?.position } }
+
+    /// The same, but nil also while the oldest of what is uncommitted is younger than that.
+    func newestUncommitted(olderThanMs ageMs: Int) -> UInt64? {
+        let latest = now - Int64(ageMs) * 1_000_000
+        return state.withLock { state in
+            guard let oldest = state.chunks.first, oldest.arrivedNanos <= latest else { return nil }
+            return state.chunks.last?.position
+        }
+    }
 
     /// Event times below this are late now; nil while there is no watermark.
     func cutoff(_ policy: EventTimePolicy, nowMs: Int64) -> Int64? {
@@ -235,7 +248,9 @@ final class TableIngestor: Sendable {
             let interval = Int64(options.flushIntervalMs) * 1_000_000
             var due = oldest.arrivedNanos + interval
             // Somebody waits: soon, but many who wait must not make as many snapshots.
-            if !state.waiters.isEmpty { due = min(due, state.flushBeganNanos + min(interval, Self.waiterGapNanos)) }
+            if let gap = state.waiters.lazy.map(\.gapNanos).min() {
+                due = min(due, state.flushBeganNanos + min(interval, gap))
+            }
             return max(0, due - now)
         }
     }
@@ -245,11 +260,17 @@ final class TableIngestor: Sendable {
 
     /// Calls back once, with the newest snapshot's id when everything up to `position` is in a snapshot, or with what
     /// the flush threw when that fails; it is tried again all the same.
-    func whenCommitted(_ position: UInt64, _ completion: @escaping @Sendable (Result<Int64?, any Error>) -> Void) {
+    ///
+    /// - Parameter gapMs: how long after the start of the flush before one may start for this alone.
+    func whenCommitted(
+        _ position: UInt64, gapMs: Int = TableIngestor.waiterGapMs,
+        _ completion: @escaping @Sendable (Result<Int64?, any Error>) -> Void
+    ) {
         let settled: Result<Int64?, any Error>? = state.withLock { state in
             if state.committedPosition >= position { return .success(state.committedSnapshotId) }
             if let error = conditionError(state.condition) { return .failure(error) }
-            state.waiters.append(Waiter(position: position, completion: completion))
+            state.waiters.append(
+                Waiter(position: position, gapNanos: Int64(gapMs) * 1_000_000, completion: completion))
             return nil
         }
         if let settled { completion(settled) }

@@ -11,6 +11,8 @@ final class FrontConnection {
         /// The answer's bytes, once it is complete; nil before, and while it is streamed.
         var answer: [UInt8]?
         var closes = false
+        /// Told when the client goes away before it has its answer.
+        var presence: ClientPresence?
     }
 
     enum Phase: Equatable {
@@ -37,6 +39,8 @@ final class FrontConnection {
     var call: IngestCall?
     var reserved = 0
     var refusal: FirnError?
+    /// The request is one of the Iceberg catalog's, whose errors have a shape of their own.
+    var isCatalog = false
     /// A complete request that has to wait until all before it are answered.
     var isHeld = false
     /// The peer waits for "100 Continue".
@@ -76,6 +80,19 @@ final class FrontConnection {
     func begin(isIngest: Bool) -> UInt64 {
         pending.append(Pending(isIngest: isIngest))
         return nextSerial - 1
+    }
+
+    /// What a route asks about the client of a request that is not answered yet.
+    func presence(of serial: UInt64) -> ClientPresence {
+        let presence = ClientPresence()
+        pending[Int(serial - firstSerial)].presence = presence
+        if isInputOver { presence.leave() }
+        return presence
+    }
+
+    /// The client sends nothing more, or is gone altogether.
+    func clientLeft() {
+        for request in pending { request.presence?.leave() }
     }
 
     /// Stores a whole answer and queues all that are due.

@@ -66,6 +66,13 @@ extension FrontDoor {
         close(connection.descriptor)
     }
 
+    /// Forgets a connection and resets it: its peer sees an error rather than an end.
+    func reset(_ connection: FrontConnection) {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(connection.descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+        end(connection)
+    }
+
     /// Forgets a connection; its socket is somebody else's now.
     func detach(_ connection: FrontConnection) {
         connection.phase = .closed
@@ -75,6 +82,7 @@ extension FrontDoor {
         connectionCount -= 1
         parts.counters.connections(connectionCount)
         releaseBody(connection)
+        connection.clientLeft()
         resumeStreamers(of: connection, error: FirnError(.cancelled, "connection_lost", "the connection is closed"))
     }
 
@@ -156,6 +164,7 @@ extension FrontDoor {
     private func receiveStopped(_ connection: FrontConnection, _ count: Int) {
         if count == 0 {
             connection.isInputOver = true
+            connection.clientLeft()
         } else if firn_errno() == EAGAIN {
             connection.isReadable = false
         } else if firn_errno() != EINTR {

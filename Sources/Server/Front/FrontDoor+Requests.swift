@@ -33,6 +33,7 @@ extension FrontDoor {
         connection.watchedSince = now
         connection.call = nil
         connection.refusal = nil
+        connection.isCatalog = connection.reader.head.starts(with: RestErrorMiddleware.rootBytes)
         do throws(FirnError) {
             connection.call = try connection.heads.call(connection.reader.head)
         } catch {
@@ -100,7 +101,8 @@ extension FrontDoor {
             let body = connection.reader.takeBody()
             let held = connection.reserved
             connection.reserved = 0
-            parts.bridge.run(RouterBridge.request(connection.reader.head, body: body), outlet) { [self] in
+            let presence = connection.presence(of: serial)
+            parts.bridge.run(RouterBridge.request(connection.reader.head, body: body), outlet, presence) { [self] in
                 parts.admission.leave(table: "", requests: 0, bytes: held)
                 return isDraining.load(ordering: .relaxed)
             }
@@ -180,7 +182,10 @@ extension FrontDoor {
 
     private func refuse(_ connection: FrontConnection, _ serial: UInt64, _ error: FirnError, closes: Bool) {
         let isLast = closes || isDraining.load(ordering: .relaxed)
-        let bytes = problem(error, target: connection.call?.shareName ?? "-", closes: isLast)
+        let target = connection.call?.shareName ?? "-"
+        let bytes =
+            connection.isCatalog
+            ? catalogError(error, closes: isLast) : problem(error, target: target, closes: isLast)
         connection.answer(serial, bytes, closes: isLast)
     }
 
@@ -198,6 +203,14 @@ extension FrontDoor {
         let problem = Problem(error)
         parts.counters.failed(error, status: problem.status.code, target: target, logger: parts.logger)
         return AnswerBytes.problem(problem, closes: closes, date: date.line)
+    }
+
+    private func catalogError(_ error: FirnError, closes: Bool) -> [UInt8] {
+        let answer = RestError(error)
+        parts.counters.failed(error, status: answer.status.code, target: "-", logger: parts.logger)
+        return AnswerBytes.make(
+            answer.status, type: "application/json", body: answer.json.serialize(), retryAfter: answer.isRetryable,
+            closes: closes, date: date.line)
     }
 
     /// HTTP/2 is NIO's: it gets the socket and every byte that was taken from it.

@@ -159,6 +159,8 @@ final class FrontDoor: @unchecked Sendable {
             }
             connection.streamers.append(taken)
             touch(connection)
+        case .abort(let id):
+            if let connection = connection(id) { reset(connection) }
         case .drain:
             closeListener()
             for connection in slots { if let connection { touch(connection) } }

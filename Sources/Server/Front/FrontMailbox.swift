@@ -9,6 +9,8 @@ final class FrontMailbox: Sendable {
         case answer(connection: UInt64, serial: UInt64, bytes: [UInt8], closes: Bool)
         /// A piece of an answer; `taken` is resumed when the next one may come, or with an error when nobody reads.
         case piece(connection: UInt64, serial: UInt64, bytes: [UInt8], taken: CheckedContinuation<Void, any Error>)
+        /// Ends a connection so that the peer cannot take what it got for the whole answer.
+        case abort(connection: UInt64)
         case drain
         case stop
     }

@@ -65,6 +65,11 @@ struct RequestHead {
         }
     }
 
+    /// True when the target begins so.
+    func starts(with path: [UInt8]) -> Bool {
+        target.count >= path.count && matches(target.lowerBound..<target.lowerBound + path.count, path)
+    }
+
     static func fault(_ message: String) -> FirnError { FirnError(.invalidInput, "bad_request", message) }
     static func tooLarge() -> FirnError {
         FirnError(

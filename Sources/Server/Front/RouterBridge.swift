@@ -35,19 +35,21 @@ struct RouterBridge: Sendable {
     let logger: Logger
 
     /// The router's answer; errors have become problem documents.
-    func respond(to request: Request) async -> Response {
+    func respond(to request: Request, _ presence: ClientPresence = ClientPresence()) async -> Response {
         do {
             return try await responder.respond(
-                to: request, context: RouteContext(source: RouteContext.Source(logger: logger)))
+                to: request, context: RouteContext(source: RouteContext.Source(logger: logger, presence: presence)))
         } catch {
             return ErrorResponse.make(error)
         }
     }
 
     /// - Parameter onAnswered: called once, when the route has answered; says whether the connection is to end.
-    func run(_ request: Request, _ outlet: Outlet, onAnswered: @escaping @Sendable () -> Bool) {
+    func run(
+        _ request: Request, _ outlet: Outlet, _ presence: ClientPresence, onAnswered: @escaping @Sendable () -> Bool
+    ) {
         Task {
-            let response = await respond(to: request)
+            let response = await respond(to: request, presence)
             let isLast = onAnswered()
             counters.answered(response.status.code, code: nil, isIngest: false)
             let writer = AnswerWriter(outlet, response, closes: outlet.closes || isLast)
@@ -126,7 +128,12 @@ private final class AnswerWriter {
     /// its end, and the closed connection tells.
     func breakOff(_ error: any Error) {
         guard !isOver else { return }
-        guard !hasBegun else { return end([], closes: true) }
+        guard !hasBegun else {
+            if isChunked { return end([], closes: true) }
+            // The end of the connection would be that of the body.
+            isOver = true
+            return outlet.mailbox.post(.abort(connection: outlet.connection))
+        }
         end(AnswerBytes.problem(Problem(error), closes: closes, date: outlet.date), closes: closes)
     }
 
