@@ -108,7 +108,12 @@ public struct CompactionRun {
             let lost = try compact(plans, base, progress, &report)
             report.conflicts += lost.count
             guard let first = lost.first else { break }
-            guard attempt < Self.triesMax || report.commits > 0 else { throw first.reason }
+            guard attempt < Self.triesMax || report.commits > 0 else {
+                throw FirnError(
+                    .conflict, first.reason.code,
+                    "other writers won \(attempt) times in a row: \(first.reason.message); run it again once they rest",
+                    context: first.reason.context, cause: first.reason)
+            }
             places = Set(lost.map { Place($0.plan) })
         }
         let after = try scan.read(try warehouse.loadTable(table), store: warehouse.store)
