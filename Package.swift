@@ -52,6 +52,12 @@ let modules: [Target] = [
         name: "Mutation", dependencies: ["Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query"],
         swiftSettings: settings),
     .target(
+        name: "RestCatalog",
+        dependencies: [
+            "Base", "Iceberg", "Catalog", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        ],
+        swiftSettings: settings),
+    .target(
         name: "Server",
         dependencies: [
             "CPlatform", "Base", "Columnar", "Storage", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
@@ -64,7 +70,7 @@ let modules: [Target] = [
         name: "firn",
         dependencies: [
             "Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Query", "Ingest", "Maintenance",
-            "Mutation", "Server",
+            "Mutation", "RestCatalog", "Server",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         swiftSettings: settings),
@@ -105,6 +111,7 @@ let testTargets: [Target] = [
         "MaintenanceTests",
         ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("MutationTests", ["Base", "Columnar", "Mutation"]),
+    tests("RestCatalogTests", ["Base", "Catalog", "RestCatalog", "TestSupport"]),
     tests("ServerTests", ["Base", "Server"]),
     tests("FirnTests", ["Base", "Query", "firn"]),
     tests("TidyTests", ["Base"]),
@@ -133,6 +140,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: modules + testTargets + fuzzTargets,
     swiftLanguageModes: [.v6]

@@ -14,6 +14,12 @@ public struct UUID: Hashable, Sendable, Comparable, CustomStringConvertible {
         low = b & ~(0b11 << 62) | (0b10 << 62)
     }
 
+    /// Version 7: 48 bits of the time, and random ones.
+    public init(nowMs: Int64, random a: UInt64, _ b: UInt64) {
+        high = UInt64(truncatingIfNeeded: nowMs) << 16 | 0x7000 | a & 0xfff
+        low = b & ~(0b11 << 62) | (0b10 << 62)
+    }
+
     /// Sixteen big-endian bytes.
     public init(bytes: some Collection<UInt8>) {
         precondition(bytes.count == 16)

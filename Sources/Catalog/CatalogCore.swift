@@ -10,15 +10,20 @@ final class CatalogCore: Sendable {
     let store: any ObjectStore
     let environment: Environment
     let ledger: FileLedger
+    let remotes: RemoteTables
     private let metadata = Mutex(MetadataCache())
     private let expired = Atomic<Int>(0)
 
-    init(directory: String, environment: Environment, store: any ObjectStore, create: Bool) throws {
+    init(
+        directory: String, environment: Environment, store: any ObjectStore, create: Bool,
+        remotes: (any RemoteConnector)?
+    ) throws {
         self.directory = directory
         self.environment = environment
         self.store = store
         database = try CatalogDatabase(
             path: directory + "/catalog.db", create: create, nowMs: environment.clock.nowMs())
+        self.remotes = RemoteTables(connector: remotes, warehouse: directory, clock: environment.clock)
         ledger = FileLedger(
             database: database, store: store, environment: environment, ownersDirectory: directory + "/wal/owners")
     }
@@ -35,21 +40,59 @@ final class CatalogCore: Sendable {
         if count > 0 { expired.wrappingAdd(count, ordering: .relaxed) }
     }
 
-    /// A table as it is now.
+    /// A table as it is now: an attached one as its catalog says.
     func loadTable(_ id: TableIdentifier) throws -> Table {
         var last: String?
         while true {
-            guard let location = try database.read({ try TablePointers.location(of: id, in: $0) }) else {
+            guard let pointer = try database.read({ try TablePointers.pointer(of: id, in: $0) }) else {
                 throw TablePointers.missing(id)
             }
+            if pointer.isAttached { return try loadAttached(try attachment(id)) }
             do {
-                return Table(identifier: id, metadataLocation: location, metadata: try loadMetadata(location))
+                return Table(
+                    identifier: id, metadataLocation: pointer.location, metadata: try loadMetadata(pointer.location))
             } catch let error as FirnError where error.kind == .notFound {
                 // The table moved on, or went, between the two reads; the same location twice means damage.
-                guard last != location else { throw Self.metadataMissing(id, location) }
-                last = location
+                guard last != pointer.location else { throw Self.metadataMissing(id, pointer.location) }
+                last = pointer.location
             }
         }
+    }
+
+    /// As `loadTable`, but an attached table as it was last seen here; nil when that state is gone by now.
+    func lastKnownTable(_ id: TableIdentifier) throws -> Table? {
+        guard let pointer = try database.read({ try TablePointers.pointer(of: id, in: $0) }), pointer.isAttached else {
+            return try loadTable(id)
+        }
+        do {
+            return Table(
+                identifier: id, metadataLocation: pointer.location, metadata: try loadMetadata(pointer.location),
+                isAttached: true)
+        } catch let error as FirnError where error.kind == .notFound {
+            return nil
+        }
+    }
+
+    func attachment(_ id: TableIdentifier) throws -> Attachment {
+        guard let found = try database.read({ try Attachments.find(id, in: $0) }) else {
+            throw TablePointers.missing(id)
+        }
+        return found
+    }
+
+    /// An attached table as its catalog has it now.
+    func loadAttached(_ attachment: Attachment) throws -> Table { try seen(try remotes.load(attachment), attachment) }
+
+    /// Keeps what another catalog said of an attached table.
+    func seen(_ state: RemoteTable, _ attachment: Attachment) throws -> Table {
+        let id = attachment.identifier
+        remember(state.metadata, at: state.metadataLocation)
+        let known = try database.read { try TablePointers.location(of: id, in: $0) }
+        if known != state.metadataLocation {
+            try database.write { try TablePointers.note(id, location: state.metadataLocation, in: $0) }
+        }
+        return Table(
+            identifier: id, metadataLocation: state.metadataLocation, metadata: state.metadata, isAttached: true)
     }
 
     static func metadataMissing(_ id: TableIdentifier, _ location: String) -> FirnError {

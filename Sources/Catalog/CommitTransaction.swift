@@ -29,7 +29,7 @@ struct CommitTransaction {
         let tableUUID: UUID
         let base: Table
         /// Nil when only marks move.
-        let prepared: TableChange.Prepared?
+        var prepared: TableChange.Prepared?
         let change: TableChange
         let folders: TableFolders
 
@@ -79,20 +79,24 @@ struct CommitTransaction {
         }
         if let mark = part.change.mark { try MarkStore.apply(mark, table: part.tableUUID, in: database) }
         guard part.prepared != nil else { return }
-        for path in part.change.added + part.objects { try becomeLive(path, part, owner: owner, in: database) }
+        for path in part.change.added + part.objects {
+            try Self.becomeLive(path, part.identifier, owner: owner, in: database)
+        }
         let unreachable = (part.prepared?.unreachable ?? []).filter { part.folders.owns($0) }
         for path in unreachable + part.retired { try becomeGarbage(path, part, in: database) }
     }
 
     /// A file goes live once: its row must be there, ours, and goes now. A second commit of the same file fails here,
     /// whatever path it took.
-    private func becomeLive(_ path: String, _ part: Part, owner: String, in database: Database) throws {
+    static func becomeLive(
+        _ path: String, _ table: TableIdentifier, owner: String, in database: Database
+    ) throws {
         let changed = try database.run(
             "DELETE FROM firn_ledger WHERE path = ? AND state = 'pending' AND owner = ?", [.text(path), .text(owner)])
         guard changed == 1 else {
             throw FirnError(
                 .internal, "file_not_pending", "the file was never recorded, or is committed already",
-                context: ["file": path, "table": part.identifier.description])
+                context: ["file": path, "table": table.description])
         }
     }
 

@@ -7,7 +7,8 @@
 // 5. Recovery does the same for processes that are gone: it takes their lock first.
 // 6. Collection deletes garbage files and then their rows.
 //
-// At any moment the files on disk are: the reachable ones, and those in the ledger. No listing is ever needed.
+// At any moment the files on disk are: the reachable ones, those in the ledger, and those of commits that another
+// catalog is asked for (`OpenCommit`). No listing is ever needed.
 
 import Base
 import SQLiteKit

@@ -75,6 +75,7 @@ struct JointCommit {
         _ participants: [Participant], _ states: inout [TableCommitter.State]
     ) throws -> [CommitResult] {
         for index in participants.indices { _ = try participants[index].committer.settle(&states[index]) }
+        try checkAlone(participants)
         let clock = core.environment.clock
         let started = clock.monotonicNanos()
         var attempt = 1
@@ -100,7 +101,8 @@ struct JointCommit {
         core.remember(commit.metadata, at: commit.metadataLocation)
         core.countExpired(in: commit)
         let table = Table(
-            identifier: part.identifier, metadataLocation: commit.metadataLocation, metadata: commit.metadata)
+            identifier: part.identifier, metadataLocation: commit.metadataLocation, metadata: commit.metadata,
+            isAttached: part.base.isAttached)
         return CommitResult(
             snapshotId: commit.snapshot?.snapshotId, table: table, attempts: attempts, times: times)
     }
@@ -131,6 +133,11 @@ struct JointCommit {
         }
         let written = clock.monotonicNanos()
         times.metadataNanos = written - began
+        if parts[0].base.isAttached, parts[0].prepared != nil {
+            guard let done = try commitRemotely(parts[0]) else { return nil }
+            times.catalogNanos = clock.monotonicNanos() - written
+            return [done]
+        }
         let transaction = CommitTransaction(parts: parts, nowMs: core.nowMs, beside: beside)
         do {
             try core.environment.faults.reach(.commitBeforeTransaction)
@@ -149,6 +156,48 @@ struct JointCommit {
         return parts
     }
 
+    /// Steps 5 and 6 for a table whose pointer is in another catalog; nil when another writer moved it first.
+    private func commitRemotely(_ part: CommitTransaction.Part) throws -> CommitTransaction.Part? {
+        let remote = RemoteCommit(attachment: try core.attachment(part.identifier), core: core)
+        let outcome: RemoteCommit.Outcome
+        do {
+            try core.environment.faults.reach(.commitBeforeTransaction)
+            outcome = try remote.run(part, beside: beside)
+        } catch let error as FirnError where error.code == "remote_commit_open" {
+            abandon(part.objects)
+            return nil
+        } catch let error as FirnError where error.kind == .outcomeUnknown {
+            throw error
+        } catch {
+            abandon(part.objects)
+            throw error
+        }
+        switch outcome {
+        case .committed(let table):
+            try core.environment.faults.reach(.commitAfterTransaction)
+            var part = part
+            part.prepared?.commit.metadata = table.metadata
+            part.prepared?.commit.metadataLocation = table.metadataLocation
+            return part
+        case .refused(let error):
+            abandon(part.objects)
+            guard error.kind == .conflict else { throw error }
+            return nil
+        }
+    }
+
+    /// Two catalogs have no transaction together.
+    private func checkAlone(_ participants: [Participant]) throws {
+        guard participants.count > 1 else { return }
+        for participant in participants where participant.change.creation == nil {
+            let id = participant.committer.identifier
+            guard try core.database.read({ try TablePointers.pointer(of: id, in: $0) })?.isAttached == true else {
+                continue
+            }
+            throw Attachment.refused(id, "it cannot change together with others")
+        }
+    }
+
     /// Nil when the base was overtaken while it was read: what it names may have expired and be gone by now.
     private func prepare(_ participant: Participant, attempt: Int) throws -> CommitTransaction.Part? {
         let committer = participant.committer
@@ -164,10 +213,16 @@ struct JointCommit {
             try core.database.read { try MarkStore.check(mark, table: committer.tableUUID, in: $0) }
         }
         do {
+            var prepared = try participant.change.prepare(base, committer.context(on: base, attempt: attempt))
+            if base.isAttached {
+                // Its catalog writes metadata files, and deletes them.
+                prepared?.commit.objects.removeLast()
+                prepared?.commit.removedMetadataFiles = []
+            }
             return CommitTransaction.Part(
-                identifier: committer.identifier, tableUUID: committer.tableUUID, base: base,
-                prepared: try participant.change.prepare(base, committer.context(on: base, attempt: attempt)),
-                change: participant.change, folders: TableFolders(base.metadata, warehouse: core.directory))
+                identifier: committer.identifier, tableUUID: committer.tableUUID, base: base, prepared: prepared,
+                change: participant.change,
+                folders: TableFolders(base.metadata, warehouse: core.directory, isAttached: base.isAttached))
         } catch let error as FirnError where error.kind == .notFound {
             guard try committer.loadBase().metadataLocation != base.metadataLocation else { throw error }
             return nil

@@ -6,11 +6,16 @@ public struct Table: Sendable {
     public let identifier: TableIdentifier
     public let metadataLocation: String
     public let metadata: TableMetadata
+    /// Whether another catalog keeps it (`Warehouse.attach`).
+    public let isAttached: Bool
 
-    public init(identifier: TableIdentifier, metadataLocation: String, metadata: TableMetadata) {
+    public init(
+        identifier: TableIdentifier, metadataLocation: String, metadata: TableMetadata, isAttached: Bool = false
+    ) {
         self.identifier = identifier
         self.metadataLocation = metadataLocation
         self.metadata = metadata
+        self.isAttached = isAttached
     }
 }
 

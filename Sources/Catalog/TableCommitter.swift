@@ -90,7 +90,7 @@ extension TableCommitter {
     /// So once a transaction of ours has gone through, a missing row says committed and a present one says it never
     /// will be.
     func settle(_ state: inout State) throws -> Settlement {
-        guard let open = state.open else { return .nothingOpen }
+        guard let open = state.open else { return try settleRemote() }
         let committed: Bool
         do {
             committed = try core.database.settle { database in
@@ -108,6 +108,18 @@ extension TableCommitter {
         state.open = nil
         if !committed { abandon(open.objects) }
         return committed ? .committed : .notCommitted
+    }
+
+    /// The same for a commit that is open at another catalog, of this process or of one that is gone.
+    private func settleRemote() throws -> Settlement {
+        guard try core.database.read({ try OpenCommit.exists(tableUUID, in: $0) }) else { return .nothingOpen }
+        let attachment = try core.attachment(identifier)
+        let properties = try core.lastKnownTable(identifier)?.metadata.tableProperties
+        do {
+            return try RemoteCommit(attachment: attachment, core: core).settle(properties ?? TableProperties([:]))
+        } catch let error as FirnError where error.code == "remote_commit_open" {
+            return .nothingOpen
+        }
     }
 
     /// Files that a commit deletes in passing at most; each costs a fraction of a millisecond.

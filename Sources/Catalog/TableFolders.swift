@@ -6,23 +6,27 @@ import Storage
 /// the ledger's garbage.
 struct TableFolders {
     private let warehouse: String
+    private let isAttached: Bool
     private let folders: [String]
 
-    init(_ metadata: TableMetadata, warehouse: String) {
+    init(_ metadata: TableMetadata, warehouse: String, isAttached: Bool = false) {
         self.warehouse = warehouse
+        self.isAttached = isAttached
         folders = [metadata.location, metadata.dataFolder, metadata.metadataFolder]
     }
 
     init(_ metadata: ViewMetadata, warehouse: String) {
         self.warehouse = warehouse
+        isAttached = false
         folders = [metadata.location, metadata.metadataFolder]
     }
 
     /// True for files in the table's own folders inside the warehouse. Others were registered by somebody who keeps
-    /// them.
+    /// them. An attached table's folders are outside.
     func owns(_ path: String) -> Bool {
-        ObjectLocation.isBelow(path, folder: warehouse)
+        guard folders.contains(where: { ObjectLocation.isBelow(path, folder: $0) }) else { return false }
+        guard !isAttached else { return !ObjectLocation.isBelow(path, folder: warehouse) }
+        return ObjectLocation.isBelow(path, folder: warehouse)
             && !ObjectLocation.isBelow(path, folder: warehouse + "/wal")
-            && folders.contains { ObjectLocation.isBelow(path, folder: $0) }
     }
 }

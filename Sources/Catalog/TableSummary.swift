@@ -5,8 +5,13 @@ import Iceberg
 /// A table described for people and programs: what `firn table show` and `GET /v1/tables/{ns}/{table}` give.
 public struct TableSummary: Sendable {
     private let table: Table
+    private let attachment: Attachment?
 
-    public init(_ table: Table) { self.table = table }
+    /// - Parameter attachment: where the table is kept, when that is another catalog.
+    public init(_ table: Table, attachment: Attachment? = nil) {
+        self.table = table
+        self.attachment = attachment
+    }
 
     private var metadata: TableMetadata { table.metadata }
 
@@ -23,6 +28,11 @@ public struct TableSummary: Sendable {
     }
 
     public var json: JSONValue {
+        guard let attachment, case .object(let members) = ownJSON else { return ownJSON }
+        return .object(members + [JSONValue.Member("attached-to", attachment.json)])
+    }
+
+    private var ownJSON: JSONValue {
         [
             "namespace": .string(table.identifier.namespaceText), "name": .string(table.identifier.name),
             "table-uuid": .string(metadata.tableUUID.description),
@@ -47,6 +57,9 @@ public struct TableSummary: Sendable {
             "snapshots     \(metadata.snapshots.count)",
             "partitioned   \(partitioning.isEmpty ? "no" : "by " + partitioning.joined(separator: ", "))",
         ]
+        if let attachment {
+            lines.append("attached to   \(attachment.remote) at \(attachment.endpoint.uri)")
+        }
         lines.append("columns")
         for field in metadata.currentSchema.fields {
             lines.append("  \(field.name)  \(field.type)\(field.required ? "  required" : "")")

@@ -55,6 +55,7 @@ extension Warehouse {
         request: KeyedRequest? = nil
     ) throws -> Table {
         let location = try ObjectLocation.normalized(path)
+        try requireOwn(id, "detach it first")
         let allowed = AllowedFolders(warehouse: directory)
         if confined { try allowed.check(location) }
         let metadata = try core.loadMetadata(location)

@@ -33,10 +33,11 @@ extension Warehouse {
         guard !owners.isEmpty else { return 0 }
         var tables: [String: Table] = [:]
         for id in try listTables() {
-            let table = try loadTable(id)
+            guard let table = try core.lastKnownTable(id) else { continue }
             tables[table.metadata.tableUUID.description] = table
         }
-        let oldest = owners.map { (uuid: $0, ms: nowMs - windowMs(tables[$0])) }
+        let kept = Set(try attachments().map(\.tableUUID.description)).subtracting(tables.keys)
+        let oldest = owners.filter { !kept.contains($0) }.map { (uuid: $0, ms: nowMs - windowMs(tables[$0])) }
         return try core.database.write { database in
             try oldest.reduce(0) { sum, owner in
                 sum
@@ -54,7 +55,7 @@ extension Warehouse {
         // The listing comes first: a file in it that was pending then is, by now, pending, reachable or gone.
         let listed = try store.list(directory)
         var accounted = Set(try ledger.entries().map(\.path))
-        for id in try listTables() {
+        for id in try listTables() where try attachment(of: id) == nil {
             let table = try loadTable(id)
             accounted.insert(table.metadataLocation)
             accounted.formUnion(try reachableFiles(table.metadata, store: store))

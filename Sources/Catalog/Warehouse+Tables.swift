@@ -29,9 +29,13 @@ extension Warehouse {
     /// under neither name. Throws when the catalog or a table's metadata cannot be read: not knowing is not the same as
     /// gone.
     public func findTable(_ uuid: UUID) throws -> Table? {
+        // An attached one as last seen: that its catalog does not answer says nothing about the table.
+        if let attachment = try core.database.read({ try Attachments.find(uuid, in: $0) }) {
+            return try core.lastKnownTable(attachment.identifier) ?? core.loadAttached(attachment)
+        }
         var gone: Set<String> = []
         while true {
-            let pointers = try core.database.read { try TablePointers.locations(in: $0) }
+            let pointers = try core.database.read { try TablePointers.locations(in: $0, attached: false) }
             var moved: Set<String> = []
             for (id, location) in pointers {
                 do {
@@ -108,6 +112,7 @@ extension Warehouse {
     ///
     /// - Parameter request: keeps its answer in the same transaction.
     public func dropTable(_ id: TableIdentifier, purge: Bool, request: KeyedRequest? = nil) throws {
+        try requireOwn(id, "detach it, or drop it there")
         while true {
             let table = try loadTable(id)
             var files: Set<String> = []
@@ -149,6 +154,7 @@ extension Warehouse {
     ///
     /// - Parameter request: keeps its answer in the same transaction.
     public func renameTable(_ from: TableIdentifier, to: TableIdentifier, request: KeyedRequest? = nil) throws {
+        try requireOwn(from, "detach it, and attach it under another name")
         try core.database.write { database in
             guard try TablePointers.location(of: from, in: database) != nil else { throw TablePointers.missing(from) }
             try Namespaces.requireRoom(for: to, in: database)
@@ -164,6 +170,12 @@ extension Warehouse {
             forgetCommitter(of: id)
             if !id.isDeadLetters { forgetCommitter(of: id.deadLetters) }
         }
+    }
+
+    /// Throws `.unsupported` (`attached_table`) for a table that another catalog keeps.
+    func requireOwn(_ id: TableIdentifier, _ instead: String) throws {
+        guard try core.database.read({ try TablePointers.pointer(of: id, in: $0) })?.isAttached == true else { return }
+        throw Attachment.refused(id, instead)
     }
 
     func plainLocation(_ id: TableIdentifier) -> String {

@@ -25,6 +25,7 @@ extension Warehouse {
     ///
     /// Throws `.conflict` (`pointer_moved`) when the table is no longer at `old`; then nothing has changed.
     public func replaceMetadata(of id: TableIdentifier, at old: String, by commit: PreparedCommit) throws {
+        try requireOwn(id, "repair it there")
         try publish(commit, of: id) { database in
             guard try TablePointers.swap(id, from: old, to: commit.metadataLocation, in: database) else {
                 throw FirnError(

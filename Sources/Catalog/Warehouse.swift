@@ -26,16 +26,23 @@ public final class Warehouse: Sendable {
 
     /// Opens a warehouse.
     ///
-    /// - Parameter create: makes the folder and the catalog when they are missing; otherwise that throws `.notFound`
-    ///   (`warehouse_not_found`).
-    public convenience init(directory: String, environment: Environment, create: Bool) throws {
+    /// - Parameters:
+    ///   - create: makes the folder and the catalog when they are missing; otherwise that throws `.notFound`
+    ///     (`warehouse_not_found`).
+    ///   - remotes: the way to the catalogs of attached tables; without, those are not to be reached.
+    public convenience init(
+        directory: String, environment: Environment, create: Bool, remotes: (any RemoteConnector)? = nil
+    ) throws {
         try self.init(
             directory: directory, environment: environment, create: create,
-            store: LocalStore(files: environment.files))
+            store: LocalStore(files: environment.files), remotes: remotes)
     }
 
     /// With another store for the tables' files; the catalog stays in `directory`.
-    public init(directory: String, environment: Environment, create: Bool, store: any ObjectStore) throws {
+    public init(
+        directory: String, environment: Environment, create: Bool, store: any ObjectStore,
+        remotes: (any RemoteConnector)? = nil
+    ) throws {
         let path = try ObjectLocation.path(directory)
         guard directory.hasPrefix("/"), !path.contains("?"), !path.contains("#"), !path.contains("%") else {
             throw FirnError(
@@ -52,7 +59,8 @@ public final class Warehouse: Sendable {
         self.directory = path
         self.environment = environment
         self.store = store
-        core = try CatalogCore(directory: path, environment: environment, store: store, create: create)
+        core = try CatalogCore(
+            directory: path, environment: environment, store: store, create: create, remotes: remotes)
         ledger = core.ledger
     }
 
@@ -69,16 +77,16 @@ public final class Warehouse: Sendable {
 
     /// True for files in the table's own folders inside the warehouse: those that expiry and clean-up may delete.
     public func owns(_ path: String, of table: Table) -> Bool {
-        TableFolders(table.metadata, warehouse: directory).owns(path)
+        TableFolders(table.metadata, warehouse: directory, isAttached: table.isAttached).owns(path)
     }
 
     /// The one committer of a table in this process. Throws `.notFound` (`table_not_found`).
     public func committer(for id: TableIdentifier) throws -> TableCommitter {
-        let table = try loadTable(id)
+        let uuid = try attachment(of: id)?.tableUUID ?? loadTable(id).metadata.tableUUID
         return committers.withLock { committers in
             // The name may have gone to another table since.
-            if let known = committers[id], known.tableUUID == table.metadata.tableUUID { return known }
-            let committer = TableCommitter(identifier: id, tableUUID: table.metadata.tableUUID, core: core)
+            if let known = committers[id], known.tableUUID == uuid { return known }
+            let committer = TableCommitter(identifier: id, tableUUID: uuid, core: core)
             committers[id] = committer
             return committer
         }

@@ -53,6 +53,11 @@ final class Intake: Sendable {
             guard Set(ingestors.map(\.tableUUID)).count == ingestors.count else {
                 throw FirnError(.invalidInput, "table_twice", "a request names each table once")
             }
+            if ingestors.count > 1, let attached = ingestors.first(where: \.isAttached) {
+                throw FirnError(
+                    .unsupported, "attached_table",
+                    "\(attached.identifier) is kept in another catalog: send its records in a request of their own")
+            }
             switch try settle(ingestors) {
             case .fresh: break
             case .waiting: return
@@ -238,8 +243,9 @@ final class Intake: Sendable {
         _ part: IngestRequest.Part, _ ingestor: TableIngestor, _ metadata: TableMetadata, _ policy: IngestPolicy
     ) throws -> Decoded {
         let clock = service.warehouse.environment.clock
-        let deadLetters =
-            policy.keepsDeadLetters ? try service.deadLetters(of: ingestor, arrivedNanos: arrivedNanos) : nil
+        // They and their table change together, which two catalogs cannot.
+        let keepsDeadLetters = policy.keepsDeadLetters && !ingestor.isAttached
+        let deadLetters = keepsDeadLetters ? try service.deadLetters(of: ingestor, arrivedNanos: arrivedNanos) : nil
         let settings = LandingSettings(
             decode: policy.decode, deadLetters: deadLetters?.tableUUID, eventTime: policy.eventTime,
             cutoff: policy.eventTime.flatMap { ingestor.cutoff($0, nowMs: clock.nowMs()) },

@@ -31,6 +31,11 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case commitInTransaction = "commit.in-transaction"
     case commitAfterTransaction = "commit.after-transaction"
 
+    /// Of a commit to an attached table: it is known here what the other catalog will be asked for.
+    case remoteRecorded = "remote.recorded"
+    /// The other catalog has committed, which is not noted here.
+    case remoteAnswered = "remote.answered"
+
     /// Files to delete are read from the ledger.
     case collectionListed = "collection.listed"
     /// They are gone, their rows are not.

@@ -123,6 +123,7 @@ final class TableIngestor: Sendable {
         state = Mutex(
             State(
                 table: table, ledger: try ProducerLedger(committed: known.producers),
+                unsure: try table.isAttached && warehouse.hasOpenCommit(tableUUID),
                 committedPosition: known.position, policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)),
                 lastCommitNanos: now, flushBeganNanos: .min / 2, watermarks: watermarks, committedWatermarks: watermarks
             ))
@@ -132,6 +133,7 @@ final class TableIngestor: Sendable {
 
     /// The table's name as last seen; a rename changes it.
     var identifier: TableIdentifier { state.withLock { $0.table.identifier } }
+    var isAttached: Bool { state.withLock { $0.table.isAttached } }
     var schema: Schema { state.withLock { $0.table.metadata.currentSchema } }
     var metadata: TableMetadata { state.withLock { $0.table.metadata } }
     /// The table as last seen, and how it takes records.

@@ -54,6 +54,10 @@ public enum MetadataFiles {
         let clock = warehouse.environment.clock
         let started = clock.monotonicNanos()
         var report = Report(table: id)
+        guard try warehouse.attachment(of: id) == nil else {
+            report.kept = "attached"
+            return report
+        }
         // Listed first: a file that is written later has a higher number than those that may go.
         let folder = try ObjectLocation.normalized(warehouse.loadTable(id).metadata.metadataFolder)
         let files = try warehouse.store.list(folder).filter { $0.parentDirectory == folder && version($0) != nil }

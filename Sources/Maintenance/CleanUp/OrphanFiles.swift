@@ -79,14 +79,19 @@ public enum OrphanFiles {
         var search = OrphanSearch(warehouse: warehouse, hooks: hooks)
         // The listing comes first: a file in it that was pending then is, by now, pending, reachable or gone.
         var folders: [FolderListing] = []
-        let everything = try warehouse.listTables().map(warehouse.loadTable)
+        let own = try warehouse.listTables().filter { try warehouse.attachment(of: $0) == nil }
+        let everything = try own.map(warehouse.loadTable)
         for id in tables {
             let table = try warehouse.loadTable(id)
+            guard !table.isAttached else {
+                throw FirnError(
+                    .unsupported, "attached_table", "\(id) is kept in another catalog: others write into its folder")
+            }
             folders.append(try FolderListing(table, others: everything, warehouse: warehouse))
         }
         for folder in folders { search.suspect(folder.candidates) }
         try search.subtractLedger()
-        for id in try warehouse.listTables() { try search.subtract(id) }
+        for id in own { try search.subtract(id) }
         // What expired during the search is in the ledger since; what was committed is reachable now.
         for id in tables { try search.subtract(id) }
         try search.subtractLedger()

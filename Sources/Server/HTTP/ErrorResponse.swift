@@ -39,7 +39,8 @@ struct Problem {
         case "all_records_rejected", "records_rejected": return .unprocessableContent
         case "body_too_large", "decompressed_too_large": return .contentTooLarge
         case "unsupported_media_type", "unsupported_encoding": return .unsupportedMediaType
-        case "shutting_down", "not_ready", "too_many_connections": return .serviceUnavailable
+        case "shutting_down", "not_ready", "too_many_connections", "remote_unavailable": return .serviceUnavailable
+        case "remote_refused", "remote_rejected", "remote_answer": return .badGateway
         case "request_timeout": return .requestTimeout
         case "expectation_failed": return .expectationFailed
         case "head_too_large": return .requestHeaderFieldsTooLarge

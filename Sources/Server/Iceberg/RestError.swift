@@ -55,6 +55,7 @@ struct RestError {
             return (.unprocessableContent, "UnprocessableEntityException")
         case "body_too_large", "decompressed_too_large": return (.contentTooLarge, "BadRequestException")
         case "unsupported_encoding": return (.unsupportedMediaType, "BadRequestException")
+        case "remote_unavailable" where scope != .commit: return (.serviceUnavailable, "ServiceUnavailableException")
         default: break
         }
         switch error.kind {

@@ -27,7 +27,8 @@ struct TableRoutes {
         router.get("/v1/tables/:namespace/:table") { _, context in
             let table = try context.table
             return try await pool.run {
-                let summary = TableSummary(try warehouse.loadTable(table)).json
+                let attachment = try warehouse.attachment(of: table)
+                let summary = TableSummary(try warehouse.loadTable(table), attachment: attachment).json
                 guard case .object(let members) = summary, let known = health.healths(of: [table], keep: true).first
                 else { return JSONResponse.make(summary) }
                 return JSONResponse.make(.object(members + [.init("health", known.health.json)]))

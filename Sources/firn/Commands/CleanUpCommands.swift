@@ -114,7 +114,10 @@ struct CollectGarbage: ParsableCommand {
         var options = OrphanFiles.Options()
         options.deletes = delete
         if let olderThan { options.olderThanMs = try CleanUpText.age(olderThan) }
-        let chosen = try tables.isEmpty ? warehouse.listTables() : tables.map { try TableIdentifier(parsing: $0) }
+        let chosen =
+            try tables.isEmpty
+            ? warehouse.listTables().filter { try warehouse.attachment(of: $0) == nil }
+            : tables.map { try TableIdentifier(parsing: $0) }
         let reports = try OrphanFiles.run(warehouse, tables: chosen, options: options, hooks: ProgressBar().hooks)
         for report in reports {
             if output.format == .table {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Base
 import Catalog
 import Query
+import RestCatalog
 
 /// Where the warehouse is.
 struct WarehouseOptions: ParsableArguments {
@@ -22,7 +23,7 @@ struct WarehouseOptions: ParsableArguments {
                 "no warehouse at \(directory); start one with \"firn serve\" or \"firn table create\", or name it with --warehouse"
             )
         }
-        return try Warehouse(directory: directory, environment: .live, create: create)
+        return try Warehouse(directory: directory, environment: .live, create: create, remotes: RestConnector())
     }
 }
 

@@ -11,7 +11,7 @@ struct TableCommand: ParsableCommand {
         commandName: "table", abstract: "Create, list, show, alter, import, rename and drop tables.",
         subcommands: [
             Create.self, List.self, Show.self, Alter.self, Partition.self, Sort.self, Rename.self, Drop.self,
-            Register.self, AddFiles.self,
+            Register.self, AddFiles.self, Attach.self, Detach.self,
         ])
 
     struct Create: ParsableCommand {
@@ -71,7 +71,9 @@ struct TableCommand: ParsableCommand {
             let warehouse = try location.open()
             var printer = RowPrinter(columns: ["table", "records", "data-files", "bytes"], format: output.format)
             for identifier in try warehouse.listTables() {
-                let summary = try warehouse.loadTable(identifier).metadata.currentSnapshot?.summary ?? [:]
+                // A catalog elsewhere that does not answer is no reason to list nothing.
+                let table = try warehouse.lastKnownTable(identifier) ?? warehouse.loadTable(identifier)
+                let summary = table.metadata.currentSnapshot?.summary ?? [:]
                 func total(_ key: String) -> Cell { .integer(summary[key].flatMap { Int64($0) } ?? 0) }
                 try printer.print([
                     .text(identifier.description), total("total-records"), total("total-data-files"),
@@ -91,7 +93,8 @@ struct TableCommand: ParsableCommand {
         func run() throws {
             let warehouse = try location.open()
             let identifier = try TableIdentifier(parsing: table)
-            let summary = TableSummary(try warehouse.loadTable(identifier))
+            let summary = TableSummary(
+                try warehouse.loadTable(identifier), attachment: try warehouse.attachment(of: identifier))
             // A table whose files cannot be read is still worth describing.
             let health = Result { try HealthProbe.health(of: identifier, warehouse) }
             switch output.format {

@@ -1,0 +1,94 @@
+import Base
+import SQLiteKit
+
+/// A table of this warehouse whose catalog is another one.
+public struct Attachment: Hashable, Sendable {
+    /// Its name here.
+    public let identifier: TableIdentifier
+    public let tableUUID: UUID
+    public let endpoint: RemoteEndpoint
+    /// Its name there.
+    public let remote: RemoteTableName
+    /// Tells the commits through this attachment from those of others.
+    let id: UUID
+
+    /// The property of the table that holds the id of the last commit through this attachment.
+    var commitProperty: String { "firn.attached.\(id)" }
+
+    public var json: JSONValue {
+        ["table": .string(remote.description), "endpoint": endpoint.json]
+    }
+
+    static func refused(_ id: TableIdentifier, _ what: String) -> FirnError {
+        FirnError(
+            .unsupported, "attached_table", "\(id) is kept in another catalog: \(what)",
+            context: ["table": id.description])
+    }
+}
+
+/// The rows of `firn_attachments`. Each has one in `iceberg_tables` beside it, which holds the name, and the metadata
+/// file that was seen last.
+enum Attachments {
+    private static let columns =
+        "table_namespace, table_name, table_uuid, endpoint, remote_namespace, remote_name, attachment_uuid"
+
+    static func find(_ id: TableIdentifier, in database: Database) throws -> Attachment? {
+        try database.queryRow(
+            "SELECT \(columns) FROM firn_attachments WHERE table_namespace = ? AND table_name = ?",
+            [.text(id.namespaceText), .text(id.name)]
+        ).map(attachment)
+    }
+
+    static func find(_ uuid: UUID, in database: Database) throws -> Attachment? {
+        try database.queryRow(
+            "SELECT \(columns) FROM firn_attachments WHERE table_uuid = ?", [.text(uuid.description)]
+        ).map(attachment)
+    }
+
+    static func list(in database: Database) throws -> [Attachment] {
+        try database.query("SELECT \(columns) FROM firn_attachments ORDER BY table_namespace, table_name")
+            .map(attachment)
+    }
+
+    /// Throws `.alreadyExists` (`table_exists`, `already_attached`).
+    static func insert(_ attachment: Attachment, location: String, nowMs: Int64, in database: Database) throws {
+        if let other = try find(attachment.tableUUID, in: database) {
+            throw FirnError(
+                .alreadyExists, "already_attached", "the table is attached already, as \(other.identifier)",
+                context: ["table": attachment.identifier.description])
+        }
+        try TablePointers.insert(attachment.identifier, location: location, isAttached: true, in: database)
+        try database.run(
+            """
+            INSERT INTO firn_attachments (\(columns), created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .text(attachment.identifier.namespaceText), .text(attachment.identifier.name),
+                .text(attachment.tableUUID.description), .text(attachment.endpoint.json.text),
+                .text(JSONValue.array(attachment.remote.namespace.map { .string($0) }).text),
+                .text(attachment.remote.name), .text(attachment.id.description), .integer(nowMs),
+            ])
+    }
+
+    static func delete(_ attachment: Attachment, in database: Database) throws {
+        try database.run("DELETE FROM firn_attachments WHERE table_uuid = ?", [.text(attachment.tableUUID.description)])
+        try TablePointers.deleteAttached(attachment.identifier, in: database)
+    }
+
+    private static func attachment(_ row: [SQLValue]) throws -> Attachment {
+        guard let space = row[0].textValue, let name = row[1].textValue,
+            let uuid = row[2].textValue.flatMap({ UUID($0) }), let endpoint = row[3].textValue,
+            let levels = row[4].textValue, let remote = row[5].textValue,
+            let id = row[6].textValue.flatMap({ UUID($0) })
+        else { throw MarkStore.malformed("firn_attachments") }
+        return Attachment(
+            identifier: TableIdentifier(unchecked: space.split(separator: ".").map(String.init), name: name),
+            tableUUID: uuid, endpoint: try RemoteEndpoint(json: try parse(endpoint)),
+            remote: RemoteTableName(
+                namespace: (try parse(levels).arrayValue ?? []).compactMap(\.stringValue), name: remote), id: id)
+    }
+
+    private static func parse(_ text: String) throws -> JSONValue {
+        try JSONValue(parsing: text, source: "firn_attachments")
+    }
+}

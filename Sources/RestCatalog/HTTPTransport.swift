@@ -1,0 +1,101 @@
+import AsyncHTTPClient
+import Base
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+struct HTTPAnswer {
+    let status: Int
+    let headers: HTTPHeaders
+    let body: [UInt8]
+}
+
+/// No answer came, or one that says to come again.
+struct TransportFailure: Error {
+    let message: String
+    /// Whether the request may have been read by somebody.
+    let mayHaveArrived: Bool
+
+    init(_ message: String, mayHaveArrived: Bool) {
+        self.message = message
+        self.mayHaveArrived = mayHaveArrived
+    }
+
+    func unavailable(_ uri: String) -> FirnError {
+        FirnError(.io, "remote_unavailable", message, context: ["uri": uri])
+    }
+}
+
+/// Requests over HTTP and TLS for callers that wait.
+struct HTTPTransport: Sendable {
+    /// Metadata of a table comes whole.
+    private static let answerBytesMax = 256 << 20
+
+    /// One for the process, with its connections; it lives as long.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(2), read: .seconds(60)),
+            decompression: .enabled(limit: .size(answerBytesMax)))
+        // Who asks knows better when to ask again.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.httpVersion = .http1Only
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// Throws `TransportFailure`; `.invalidInput` (`bad_endpoint`) for a URL that is none.
+    func send(
+        _ method: HTTPMethod, _ url: String, headers: [(String, String)], body: [UInt8]?, timeout: TimeAmount
+    ) throws -> HTTPAnswer {
+        let request: HTTPClient.Request
+        do {
+            request = try HTTPClient.Request(
+                url: url, method: method, headers: HTTPHeaders(headers), body: body.map { .bytes($0) })
+        } catch {
+            throw FirnError(.invalidInput, "bad_endpoint", "not a URL that can be asked", context: ["uri": url])
+        }
+        do {
+            let answer = try Self.client.execute(
+                request: request,
+                delegate: ResponseAccumulator(request: request, maxBodySize: Self.answerBytesMax),
+                deadline: .now() + timeout
+            ).wait()
+            return HTTPAnswer(
+                status: Int(answer.status.code), headers: answer.headers,
+                body: answer.body.map { Array($0.readableBytesView) } ?? [])
+        } catch {
+            let place = "\(request.scheme)://\(request.host):\(request.port)"
+            if Self.isOfConnecting(error) {
+                throw TransportFailure("no connection to \(place)", mayHaveArrived: false)
+            }
+            let known = (error as? HTTPClientError)?.shortDescription
+            throw TransportFailure("no answer from \(place): \(known ?? "\(error)")", mayHaveArrived: true)
+        }
+    }
+
+    /// Nothing was sent yet.
+    private static func isOfConnecting(_ error: any Error) -> Bool {
+        if error is NIOConnectionError { return true }
+        if let system = error as? IOError { return system.errnoCode == ECONNREFUSED }
+        guard let known = error as? HTTPClientError else { return false }
+        return known == .connectTimeout || known == .getConnectionFromPoolTimeout
+    }
+}
+
+enum PercentEncoding {
+    /// Everything but unreserved characters (RFC 3986, section 2.3).
+    static func component(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default: encoded += "%" + Hex.encode([byte]).uppercased()
+            }
+        }
+        return encoded
+    }
+}
