@@ -93,6 +93,8 @@ struct ForeignChange {
 
     /// - Parameter table: nil for a new table.
     func checkFiles(of table: Table?) throws {
+        // First, for a client that is overtaken may have deleted its files, and must hear that it was overtaken.
+        if let table { for requirement in requirements { try requirement.check(table.metadata) } }
         var allowed = AllowedFolders(warehouse: core.directory, table: table?.metadata)
         for update in updates {
             switch update {
@@ -118,7 +120,7 @@ struct ForeignChange {
             default: break
             }
         }
-        for snapshot in snapshots { try check(snapshot, allowed) }
+        for snapshot in snapshots { try check(snapshot, allowed, table?.metadata) }
     }
 
     private func checkReference(_ name: String, _ reference: SnapshotReference) throws {
@@ -132,7 +134,7 @@ struct ForeignChange {
         }
     }
 
-    private func check(_ snapshot: Snapshot, _ allowed: AllowedFolders) throws {
+    private func check(_ snapshot: Snapshot, _ allowed: AllowedFolders, _ base: TableMetadata?) throws {
         guard snapshot.snapshotId >= 0 else { throw Self.bad(snapshot, "its id is negative") }
         guard (0...(core.nowMs + Self.aheadMsMax)).contains(snapshot.timestampMs) else {
             throw Self.bad(snapshot, "its time is ahead of this server's clock: set the clocks")
@@ -157,6 +159,32 @@ struct ForeignChange {
             guard try Self.reading(snapshot, manifest.path, { try core.store.size(manifest.path) }) != nil else {
                 throw Self.bad(snapshot, "its manifest \(manifest.path.lastPathComponent) is missing")
             }
+            // A spec that comes with the same change is not known yet.
+            if let base, base.spec(id: manifest.specId) != nil { try check(manifest, of: snapshot, allowed, base) }
+        }
+    }
+
+    /// The files that a new manifest names: one that is not there as it says makes every later scan fail.
+    private func check(
+        _ manifest: ManifestFile, of snapshot: Snapshot, _ allowed: AllowedFolders, _ base: TableMetadata
+    ) throws {
+        var live: [(file: DataFile, isNew: Bool)] = []
+        try Self.reading(snapshot, manifest.path) {
+            try Manifests.forEachEntry(of: manifest, metadata: base, statistics: false, store: core.store) { entry in
+                if entry.isLive { live.append((entry.dataFile, entry.status == .added)) }
+                return true
+            }
+        }
+        for (file, isNew) in live {
+            try allowed.check(file.path)
+            guard isNew else { continue }
+            guard let bytes = try core.store.size(file.path) else {
+                throw Self.bad(snapshot, "its file \(file.path) is missing")
+            }
+            guard file.fileBytes == bytes else {
+                throw Self.bad(snapshot, "its file \(file.path) has \(bytes) bytes, not \(file.fileBytes)")
+            }
+            guard file.recordCount >= 0 else { throw Self.bad(snapshot, "its file \(file.path) has less than no rows") }
         }
     }
 

@@ -103,6 +103,41 @@ import Testing
         #expect(fails(.invalidInput, "table_twice") { _ = try scratch.warehouse.commit([made, made]) })
     }
 
+    // MARK: Files
+
+    /// What a client names must be there, and where tables may be: a table that nobody can read helps nobody.
+    @Test(arguments: [
+        ("as it is", nil), ("elsewhere", "bad_location"), ("missing", "bad_snapshot"), ("longer", "bad_snapshot"),
+    ])
+    func filesOfASnapshotAreLookedAt(_ fate: String, code: String?) throws {
+        let scratch = try ScratchWarehouse()
+        let warehouse = scratch.warehouse
+        let table = try scratch.makeTable()
+        let id = table.identifier
+        var file = try warehouse.writeDataFiles(1, of: table)[0]
+        switch fate {
+        case "elsewhere": file.path = "file:///tmp/firn-elsewhere.parquet"
+        case "missing": try warehouse.store.delete(file.path)
+        case "longer": file.fileBytes += 1
+        default: break
+        }
+        let commit = try SnapshotProducer.append(
+            base: table.metadata, baseLocation: table.metadataLocation, files: [file],
+            context: CommitContext(
+                snapshotId: 7, commitUUID: warehouse.environment.uuid(), metadataUUID: warehouse.environment.uuid(),
+                nowMs: table.metadata.lastUpdatedMs + 1), store: warehouse.store)
+        try warehouse.store.putAll(commit.objects.dropLast())
+        let change = TableTransaction(
+            identifier: id, requirements: commit.requirements, updates: commit.updates)
+        if let code {
+            #expect(fails(.invalidInput, code) { _ = try warehouse.commit([change]) })
+            #expect(try warehouse.loadTable(id).metadata.currentSnapshotId == nil)
+        } else {
+            _ = try warehouse.commit([change])
+            #expect(try warehouse.livePaths(id) == [file.path])
+        }
+    }
+
     // MARK: Keys
 
     @Test func aRequestAndItsAnswerAreOneTransaction() throws {

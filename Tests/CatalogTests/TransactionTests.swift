@@ -115,9 +115,10 @@ import Testing
         let table = try scratch.makeTable()
         let committer = try warehouse.committer(for: table.identifier)
         let base = try committer.append(try warehouse.writeDataFiles(1, of: table), ingest: nil).table
+        let file = try warehouse.writeDataFiles(1, of: table)[0]
         let commit = try SnapshotProducer.append(
             base: base.metadata, baseLocation: base.metadataLocation,
-            files: [DataFile(path: table.metadata.dataFolder + "/foreign.parquet", recordCount: 1, fileBytes: 3)],
+            files: [file],
             context: CommitContext(
                 snapshotId: 77, commitUUID: UUID(high: 7, low: 7), metadataUUID: UUID(high: 7, low: 8),
                 nowMs: base.metadata.lastUpdatedMs + 1), store: warehouse.store)
@@ -129,6 +130,12 @@ import Testing
             })
         #expect(
             fails(.conflict, "stale_sequence_number") { _ = try committer.apply(commit.updates, requirements: []) })
+        // That it is stale says more than that its files are gone by now.
+        try warehouse.store.delete(file.path)
+        #expect(
+            fails(.conflict, "requirement_failed") {
+                _ = try committer.apply(commit.updates, requirements: commit.requirements)
+            })
     }
 
     @Test func branchesAndVersions() throws {
