@@ -12,16 +12,9 @@ from pyiceberg.types import LongType, NestedField
 
 from support.client import Client, ndjson
 from support.rest import SCHEMA, Rest, assert_error, follow, move_main, path, pyiceberg_catalog
+from support.shop import TABLE, rest  # noqa: F401 (fixture)
 
-TABLE = "shop.orders"
 CLIENTS = 4
-
-
-@pytest.fixture
-def rest(server):
-    rest = Rest(server)
-    rest.create_namespace("shop")
-    return rest
 
 
 def together(count: int, body) -> list:
