@@ -159,13 +159,14 @@ def test_the_interval_between_readers_snapshots_is_kept(started):
     rest.set_property(TABLE, "firn.read.min-snapshot-interval-ms", "1000").ok()
     rest.load(TABLE)
     client.records(TABLE, ndjson([{"id": 1}])).ok()
-    rest.load(TABLE)
     began = time.monotonic()
+    rest.load(TABLE)
     rest.load(TABLE)
     assert len(appends(client)) == 1, "nothing is missing"
     client.records(TABLE, ndjson([{"id": 2}])).ok()
     assert total(rest.load(TABLE)["metadata"]) == 2
-    assert time.monotonic() - began > 0.7
+    # Both snapshots were made in between.
+    assert time.monotonic() - began >= 1
     assert len(appends(client)) == 2
 
 
