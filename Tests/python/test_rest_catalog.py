@@ -10,25 +10,7 @@ import pytest
 
 from support.client import ndjson
 from support.rest import SCHEMA, Rest, assert_error, follow, move_main, path
-
-TABLE = "shop.orders"
-
-
-@pytest.fixture
-def rest(server) -> Rest:
-    rest = Rest(server)
-    rest.create_namespace("shop")
-    return rest
-
-
-@pytest.fixture
-def table(rest) -> dict:
-    return rest.create_table(TABLE)
-
-
-def ingest(rest, rows: int = 1, start: int = 0) -> None:
-    rest.client.records(TABLE, ndjson({"id": start + n, "name": "x"} for n in range(rows))).ok()
-    rest.client.flush(TABLE)
+from support.shop import TABLE, ingest, rest, table  # noqa: F401 (fixtures)
 
 
 # Configuration and the shape of answers
@@ -251,7 +233,7 @@ def test_locations_stay_inside_the_warehouse_and_apart(rest, table, warehouse):
         moved = rest.commit(TABLE, [{"action": "set-location", "location": location}])
         assert_error(moved, 400, "BadRequestException")
     rest.commit(TABLE, [{"action": "set-location", "location": f"{inside}/shop/moved"}]).ok()
-    ingest(rest)
+    ingest(rest, 1)
     assert rest.load(TABLE)["metadata-location"].startswith(f"{inside}/shop/moved/metadata/")
     made = rest.create_table("shop.t", location=f"{inside}/elsewhere/t/")
     assert made["metadata"]["location"] == f"{inside}/elsewhere/t"
@@ -268,7 +250,7 @@ def test_a_staged_table_is_nowhere_until_it_is_committed(rest, warehouse):
     assert committed["metadata"]["location"] == staged["metadata"]["location"]
     assert rest.load(TABLE)["metadata"] == committed["metadata"]
     assert_error(rest.commit(TABLE, updates, [{"type": "assert-create"}]), 409, "CommitFailedException")
-    ingest(rest, 3)
+    ingest(rest, *range(3))
     assert rest.load(TABLE)["metadata"]["snapshots"][-1]["summary"]["total-records"] == "3"
 
 
@@ -304,8 +286,8 @@ def test_a_creation_is_checked_like_a_commit(rest, warehouse):
 
 
 def test_tags_spare_what_a_client_has(rest, table):
-    ingest(rest)
-    ingest(rest)
+    ingest(rest, 1)
+    ingest(rest, 1)
     first = rest.ok("GET", path(TABLE))
     tag = first.headers["etag"]
     assert tag.startswith('"') and tag.endswith('"')
@@ -344,7 +326,7 @@ def test_tables_are_renamed_and_dropped(rest, table, warehouse):
 
 
 def test_tables_leave_and_come_back(rest, table, warehouse):
-    ingest(rest, 5)
+    ingest(rest, *range(5))
     rest.client.records(TABLE, ndjson([{"id": 9}])).ok()
     left = rest.ok("POST", path(TABLE) + "/unregister").json
     assert left["metadata"]["snapshots"][-1]["summary"]["total-records"] == "6", "what was acknowledged came along"
@@ -405,9 +387,9 @@ def test_requirements_decide(rest, table):
 
 
 def test_a_stale_snapshot_is_a_conflict(rest, table):
-    ingest(rest)
+    ingest(rest, 1)
     stale = rest.load(TABLE)["metadata"]
-    ingest(rest)
+    ingest(rest, 1)
     assert_error(rest.commit(TABLE, [follow(stale)]), 409, "CommitFailedException")
     fresh = rest.load(TABLE)["metadata"]
     add = follow(fresh)
@@ -423,7 +405,7 @@ def test_a_stale_snapshot_is_a_conflict(rest, table):
 
 def test_a_stale_row_id_is_a_conflict(rest):
     rest.create_table(TABLE, properties={"format-version": "3"})
-    ingest(rest, 10)
+    ingest(rest, *range(10))
     metadata = rest.load(TABLE)["metadata"]
     assert metadata["next-row-id"] == 10
     stale = follow(metadata, **{"first-row-id": 9, "added-rows": 1})
@@ -437,7 +419,7 @@ def test_a_stale_row_id_is_a_conflict(rest):
 
 
 def test_a_snapshot_that_would_break_the_table_is_refused(rest, table, warehouse):
-    ingest(rest)
+    ingest(rest, 1)
     metadata = rest.load(TABLE)["metadata"]
     inside = f"file://{warehouse}/shop/orders/metadata"
     (warehouse / "shop/orders/metadata/junk.avro").write_bytes(b"junk")
@@ -467,11 +449,11 @@ def test_a_snapshot_that_would_break_the_table_is_refused(rest, table, warehouse
     gone = follow(metadata, **{"parent-snapshot-id": 12345})
     assert_error(rest.commit(TABLE, [gone]), 409, "CommitFailedException")
     assert rest.load(TABLE)["metadata"] == metadata
-    ingest(rest)
+    ingest(rest, 1)
 
 
 def test_updates_that_would_break_the_table_are_refused(rest, table, warehouse):
-    ingest(rest)
+    ingest(rest, 1)
     twice = SCHEMA | {"fields": [f | {"id": 5} for f in SCHEMA["fields"]]}
     huge = SCHEMA | {"fields": [SCHEMA["fields"][0] | {"id": 2147483647}]}
     ref = {"action": "set-snapshot-ref", "ref-name": "b", "type": "branch",

@@ -16,30 +16,13 @@ from support.cli import firn
 from support.client import ndjson
 from support.readers import read_pyiceberg, sql_catalog
 from support.rest import SCHEMA, Rest, assert_error, duckdb_catalog, follow, move_main, path, pyiceberg_catalog
+from support.shop import TABLE, ingest, rest, table  # noqa: F401 (fixtures)
 
-TABLE = "shop.orders"
 # What ClickHouse adds its own numbers to.
 TOTALS = {
     "total-records", "total-data-files", "total-delete-files", "total-files-size", "total-position-deletes",
     "total-equality-deletes",
 }  # fmt: skip
-
-
-@pytest.fixture
-def rest(server) -> Rest:
-    rest = Rest(server)
-    rest.create_namespace("shop")
-    return rest
-
-
-@pytest.fixture
-def table(rest) -> dict:
-    return rest.create_table(TABLE)
-
-
-def ingest(rest, *ids) -> None:
-    rest.client.records(TABLE, ndjson({"id": n, "name": "x"} for n in ids)).ok()
-    rest.client.flush(TABLE)
 
 
 def current(metadata: dict) -> dict:

@@ -358,10 +358,14 @@ class ForeignCommitter(Committer):
 
     def upsert(self) -> None:
         changes = dict.fromkeys(self.some(SHARED_IDS, 5), self.value())
-        self.commit(
-            "pyiceberg upsert", changes,
-            lambda table: table.upsert(self.arrow(changes, table), join_cols=["id"]),
-        )  # fmt: skip
+
+        def change(table):
+            # PyIceberg's own retry looks for no rows again: it would add a key that another writer has added since.
+            once = table.metadata.properties | {"commit.retry.num-retries": "0"}
+            table.metadata = table.metadata.model_copy(update={"properties": once})
+            table.upsert(self.arrow(changes, table), join_cols=["id"])
+
+        self.commit("pyiceberg upsert", changes, change)
 
     def commit(self, kind: str, changes: dict, change) -> None:
         operation = self.begin(kind, changes)
