@@ -59,18 +59,19 @@ final class CatalogCore: Sendable {
         }
     }
 
-    /// As `loadTable`, but an attached table as it was last seen here; nil when that state is gone by now.
-    func lastKnownTable(_ id: TableIdentifier) throws -> Table? {
+    /// As `loadTable`, but an attached table as it was last seen here, if need be without its snapshots.
+    func lastKnownTable(_ id: TableIdentifier) throws -> Table {
         guard let pointer = try database.read({ try TablePointers.pointer(of: id, in: $0) }), pointer.isAttached else {
             return try loadTable(id)
         }
+        let metadata: TableMetadata
         do {
-            return Table(
-                identifier: id, metadataLocation: pointer.location, metadata: try loadMetadata(pointer.location),
-                isAttached: true)
-        } catch let error as FirnError where error.kind == .notFound {
-            return nil
+            metadata = try loadMetadata(pointer.location)
+        } catch {
+            let attachment = try attachment(id)
+            metadata = try database.read { try Attachments.outline(of: attachment, in: $0) }
         }
+        return Table(identifier: id, metadataLocation: pointer.location, metadata: metadata, isAttached: true)
     }
 
     func attachment(_ id: TableIdentifier) throws -> Attachment {
@@ -89,7 +90,7 @@ final class CatalogCore: Sendable {
         remember(state.metadata, at: state.metadataLocation)
         let known = try database.read { try TablePointers.location(of: id, in: $0) }
         if known != state.metadataLocation {
-            try database.write { try TablePointers.note(id, location: state.metadataLocation, in: $0) }
+            try database.write { try Attachments.note(attachment, state, in: $0) }
         }
         return Table(
             identifier: id, metadataLocation: state.metadataLocation, metadata: state.metadata, isAttached: true)

@@ -215,7 +215,8 @@ enum CatalogSchema {
 
     private static let remote = """
         -- Tables that are kept in another Iceberg REST catalog. Each has a row in iceberg_tables too, of type REST, which other
-        -- programs do not take for a table: it holds the name, and the metadata file that was seen last.
+        -- programs do not take for a table: it holds the name, and the metadata file that was seen last. `metadata` says the
+        -- same without history, for when neither file nor catalog can be reached.
         CREATE TABLE firn_attachments (
             table_namespace TEXT NOT NULL,
             table_name TEXT NOT NULL,
@@ -224,6 +225,7 @@ enum CatalogSchema {
             remote_namespace TEXT NOT NULL,
             remote_name TEXT NOT NULL,
             attachment_uuid TEXT NOT NULL,
+            metadata TEXT NOT NULL,
             created_ms INTEGER NOT NULL,
             PRIMARY KEY (table_namespace, table_name)
         ) STRICT, WITHOUT ROWID;

@@ -114,9 +114,9 @@ extension TableCommitter {
     private func settleRemote() throws -> Settlement {
         guard try core.database.read({ try OpenCommit.exists(tableUUID, in: $0) }) else { return .nothingOpen }
         let attachment = try core.attachment(identifier)
-        let properties = try core.lastKnownTable(identifier)?.metadata.tableProperties
+        let properties = try core.lastKnownTable(identifier).metadata.tableProperties
         do {
-            return try RemoteCommit(attachment: attachment, core: core).settle(properties ?? TableProperties([:]))
+            return try RemoteCommit(attachment: attachment, core: core).settle(properties)
         } catch let error as FirnError where error.code == "remote_commit_open" {
             return .nothingOpen
         }

@@ -33,11 +33,10 @@ extension Warehouse {
         guard !owners.isEmpty else { return 0 }
         var tables: [String: Table] = [:]
         for id in try listTables() {
-            guard let table = try core.lastKnownTable(id) else { continue }
+            let table = try core.lastKnownTable(id)
             tables[table.metadata.tableUUID.description] = table
         }
-        let kept = Set(try attachments().map(\.tableUUID.description)).subtracting(tables.keys)
-        let oldest = owners.filter { !kept.contains($0) }.map { (uuid: $0, ms: nowMs - windowMs(tables[$0])) }
+        let oldest = owners.map { (uuid: $0, ms: nowMs - windowMs(tables[$0])) }
         return try core.database.write { database in
             try oldest.reduce(0) { sum, owner in
                 sum

@@ -31,7 +31,7 @@ extension Warehouse {
     public func findTable(_ uuid: UUID) throws -> Table? {
         // An attached one as last seen: that its catalog does not answer says nothing about the table.
         if let attachment = try core.database.read({ try Attachments.find(uuid, in: $0) }) {
-            return try core.lastKnownTable(attachment.identifier) ?? core.loadAttached(attachment)
+            return try core.lastKnownTable(attachment.identifier)
         }
         var gone: Set<String> = []
         while true {

@@ -76,8 +76,12 @@ extension IngestService {
     }
 
     /// Commits everything acknowledged for every open table (G5).
-    public func flushAll() async throws {
+    ///
+    /// - Parameter attached: of the attached tables only these, since others' catalogs are nothing to wait for; nil for
+    ///   all.
+    public func flushAll(attached: Set<TableIdentifier>? = nil) async throws {
         for ingestor in tables.withLock({ $0.registry.all }) where ingestor.oldestUncommitted != nil {
+            guard !ingestor.isAttached || attached?.contains(ingestor.identifier) ?? true else { continue }
             _ = try await flush(ingestor)
         }
     }

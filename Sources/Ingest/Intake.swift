@@ -211,7 +211,20 @@ final class Intake: Sendable {
             cause: AllRecordsRejected(rejections: rejections, rejectedCount: refused))
     }
 
+    /// What an attached table refuses as it was last seen may fit as it is now.
     private func decode(_ part: IngestRequest.Part, _ ingestor: TableIngestor) throws -> Decoded {
+        guard ingestor.isAttached else { return try decodeAsKnown(part, ingestor) }
+        let schemaId = ingestor.metadata.currentSchemaId
+        let first = Result { try decodeAsKnown(part, ingestor) }
+        if let known = try? first.get(), known.landing.rejectedCount == 0 { return known }
+        guard let table = try? service.warehouse.loadTable(ingestor.identifier),
+            table.metadata.currentSchemaId != schemaId
+        else { return try first.get() }
+        ingestor.refresh(table)
+        return try decodeAsKnown(part, ingestor)
+    }
+
+    private func decodeAsKnown(_ part: IngestRequest.Part, _ ingestor: TableIngestor) throws -> Decoded {
         let (metadata, policy) = ingestor.target
         // A record that can never be committed must not be acknowledged.
         guard metadata.formatVersion >= 2 else {

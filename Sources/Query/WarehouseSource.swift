@@ -75,4 +75,10 @@ extension QueryEngine {
     public convenience init(warehouse: Warehouse) {
         self.init(source: WarehouseSource(warehouse), clock: warehouse.environment.clock)
     }
+
+    /// The tables that a statement names; nil for one that cannot be read.
+    public static func tables(in sql: String) -> Set<TableIdentifier>? {
+        guard let references = try? StatementRewriter.rewrite(sql).references else { return nil }
+        return Set(references.compactMap { try? TableIdentifier(namespace: $0.namespace, name: $0.name) })
+    }
 }

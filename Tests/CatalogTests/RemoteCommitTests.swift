@@ -120,16 +120,23 @@ import Testing
 
     @Test func whatAnswersNoMoreFailsAndChangesNothing() throws {
         let world = try RemoteWorld()
+        try world.append(1)
         world.remote.isAway = true
-        #expect(fails(.io, "remote_unavailable") { try world.append(1) })
+        #expect(fails(.io, "remote_unavailable") { try world.append(2) })
         #expect(fails(.io, "remote_unavailable") { _ = try world.edge.loadTable(world.id) })
-        #expect(try world.edge.lastKnownTable(world.id)?.metadata.tableUUID == world.uuid)
+        #expect(try world.edge.lastKnownTable(world.id).metadata.currentSnapshotId == world.there().currentSnapshotId)
         #expect(try world.edge.findTable(world.uuid)?.identifier == world.id)
+        // Without the metadata file too, in another process; only history is missing then.
+        try world.hub.store.delete(try world.hub.loadTable(world.id).metadataLocation)
+        let known = try world.anotherEdge().lastKnownTable(world.id).metadata
+        let schema = try world.there().currentSchema
+        #expect(known.tableUUID == world.uuid && known.currentSchema == schema)
+        #expect(known.snapshots.isEmpty && known.currentSnapshotId == nil)
         #expect(try !world.edge.hasOpenCommit(world.uuid))
         #expect(try world.edge.findOrphans() == [])
         try world.comeBack()
-        try world.append(1)
-        #expect(try world.rows() == 2)
+        try world.append(2)
+        #expect(try world.rows() == 4)
     }
 
     @Test func anotherTableUnderTheNameIsNotWrittenTo() throws {

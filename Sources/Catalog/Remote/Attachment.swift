@@ -1,4 +1,5 @@
 import Base
+import Iceberg
 import SQLiteKit
 
 /// A table of this warehouse whose catalog is another one.
@@ -51,23 +52,51 @@ enum Attachments {
     }
 
     /// Throws `.alreadyExists` (`table_exists`, `already_attached`).
-    static func insert(_ attachment: Attachment, location: String, nowMs: Int64, in database: Database) throws {
+    static func insert(_ attachment: Attachment, _ table: RemoteTable, nowMs: Int64, in database: Database) throws {
         if let other = try find(attachment.tableUUID, in: database) {
             throw FirnError(
                 .alreadyExists, "already_attached", "the table is attached already, as \(other.identifier)",
                 context: ["table": attachment.identifier.description])
         }
-        try TablePointers.insert(attachment.identifier, location: location, isAttached: true, in: database)
+        try TablePointers.insert(
+            attachment.identifier, location: table.metadataLocation, isAttached: true, in: database)
         try database.run(
             """
-            INSERT INTO firn_attachments (\(columns), created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO firn_attachments (\(columns), metadata, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .text(attachment.identifier.namespaceText), .text(attachment.identifier.name),
                 .text(attachment.tableUUID.description), .text(attachment.endpoint.json.text),
                 .text(JSONValue.array(attachment.remote.namespace.map { .string($0) }).text),
-                .text(attachment.remote.name), .text(attachment.id.description), .integer(nowMs),
+                .text(attachment.remote.name), .text(attachment.id.description),
+                .text(try Self.outline(table.metadata)), .integer(nowMs),
             ])
+    }
+
+    /// Notes what was seen last of a table.
+    static func note(_ attachment: Attachment, _ table: RemoteTable, in database: Database) throws {
+        try TablePointers.note(attachment.identifier, location: table.metadataLocation, in: database)
+        try database.run(
+            "UPDATE firn_attachments SET metadata = ? WHERE table_uuid = ?",
+            [.text(try outline(table.metadata)), .text(attachment.tableUUID.description)])
+    }
+
+    /// What was seen last, without snapshots.
+    static func outline(of attachment: Attachment, in database: Database) throws -> TableMetadata {
+        let row = try database.queryRow(
+            "SELECT metadata FROM firn_attachments WHERE table_uuid = ?", [.text(attachment.tableUUID.description)])
+        guard let text = row?[0].textValue else { throw TablePointers.missing(attachment.identifier) }
+        return try TableMetadata.parse(Array(text.utf8), source: "firn_attachments")
+    }
+
+    private static func outline(_ metadata: TableMetadata) throws -> String {
+        var outline = metadata
+        outline.currentSnapshotId = nil
+        outline.snapshots = []
+        outline.refs = [:]
+        outline.snapshotLog = []
+        outline.metadataLog = []
+        return String(decoding: try outline.serialize(), as: UTF8.self)
     }
 
     static func delete(_ attachment: Attachment, in database: Database) throws {

@@ -210,7 +210,7 @@ struct RemoteCommit {
                 let mark = try open.mark(in: database)
                 guard try open.delete(in: database) else { return }
                 if let mark { try MarkStore.apply(mark, table: open.table, in: database) }
-                try TablePointers.note(attachment.identifier, location: table.metadataLocation, in: database)
+                try Attachments.note(attachment, table, in: database)
                 for path in open.garbage { try insert(path, open, .garbage, owner: nil, in: database) }
                 try more(database)
             }

@@ -33,7 +33,7 @@ extension Warehouse {
                 try Namespaces.create(id.namespace, properties: [:], in: database)
             }
             try Namespaces.requireRoom(for: id, in: database)
-            try Attachments.insert(attachment, location: found.metadataLocation, nowMs: core.nowMs, in: database)
+            try Attachments.insert(attachment, found, nowMs: core.nowMs, in: database)
         }
         forgetCommitter(of: id)
         return try core.seen(found, attachment)
@@ -54,8 +54,8 @@ extension Warehouse {
                 context: ["table": id.description])
         }
         do {
-            let properties = try core.lastKnownTable(id)?.metadata.tableProperties
-            _ = try RemoteCommit(attachment: attachment, core: core).settle(properties ?? TableProperties([:]))
+            let properties = try core.lastKnownTable(id).metadata.tableProperties
+            _ = try RemoteCommit(attachment: attachment, core: core).settle(properties)
         } catch let error as FirnError where error.kind == .outcomeUnknown || error.kind == .conflict {
             guard force else {
                 throw FirnError(
@@ -84,8 +84,9 @@ extension Warehouse {
         try core.database.read { try Attachments.list(in: $0) }
     }
 
-    /// The table as it was last seen here, without asking the catalog of an attached one; nil when that state is gone.
-    public func lastKnownTable(_ id: TableIdentifier) throws -> Table? { try core.lastKnownTable(id) }
+    /// The table as `loadTable` has it, but an attached one as it was last seen here, without asking its catalog; its
+    /// snapshots may be missing then.
+    public func lastKnownTable(_ id: TableIdentifier) throws -> Table { try core.lastKnownTable(id) }
 
     /// Whether it is not known yet how the last commit to an attached table ended.
     public func hasOpenCommit(_ table: UUID) throws -> Bool {

@@ -70,10 +70,13 @@ extension TableIngestor {
             }
         } catch {
             let retryAt = now + 100_000_000
-            state.withLock { state in
+            let waiters = state.withLock { state -> [Waiter] in
                 state.flushing = false
                 state.retryAtNanos = retryAt
+                defer { state.waiters = [] }
+                return state.waiters
             }
+            for waiter in waiters { waiter.completion(.failure(error)) }
             if (error as? FirnError)?.code == "table_not_found" { _ = try? locate() }
         }
     }

@@ -8,11 +8,8 @@ struct TableOpener {
 
     func open(_ identifier: TableIdentifier, creatingFrom body: [UInt8]?, format: RecordFormat) throws -> Table {
         do {
-            return try warehouse.loadTable(identifier)
-        } catch let error as FirnError where error.kind == .io {
-            // Records wait in the log until the catalog of an attached table answers again.
-            guard let known = try warehouse.lastKnownTable(identifier), known.isAttached else { throw error }
-            return known
+            // Records of an attached table do not wait for its catalog but in the log.
+            return try warehouse.lastKnownTable(identifier)
         } catch let error as FirnError where error.kind == .notFound {
             guard let body, try warehouse.allowsTableInference(in: identifier.namespace) else {
                 throw FirnError(

@@ -31,7 +31,7 @@ struct QueryRoutes {
             let (sql, options) = try await Self.statement(request)
             let format = Self.format(request.headers[.accept])
             let turn = try await gate.enter(context.presence)
-            try await ingest.flushAll()
+            try await ingest.flushAll(attached: QueryEngine.tables(in: sql))
             let stream = try await pool.run {
                 let result = try engine.execute(sql, options: options)
                 context.presence.onGone { result.cancel() }

@@ -1,4 +1,5 @@
 import Base
+import Catalog
 import Glibc
 import Server
 
@@ -21,9 +22,11 @@ struct LiveServer {
         return LiveServer(url: record.url)
     }
 
-    /// Commits all that the server has acknowledged, so that a reader of the warehouse sees it (G5).
-    func flush() throws {
-        try FirnClient(url, timeoutSeconds: Self.flushSeconds).call("POST", "/v1/flush", retry: false)
+    /// Commits what the server has acknowledged, of all tables or of one, so that a reader of the warehouse sees it
+    /// (G5).
+    func flush(_ table: TableIdentifier? = nil) throws {
+        let path = table.map { "/v1/tables/\($0.namespaceText)/\($0.name)/flush" } ?? "/v1/flush"
+        try FirnClient(url, timeoutSeconds: Self.flushSeconds).call("POST", path, retry: false)
     }
 
     /// Looks into the kernel's list of locks. Trying the lock instead could keep a starting server from getting it.

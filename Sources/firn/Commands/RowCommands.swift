@@ -91,8 +91,9 @@ private struct RowTarget {
     init(_ location: WarehouseOptions, _ name: String) throws {
         warehouse = try location.open()
         let identifier = try TableIdentifier(parsing: name)
+        _ = try warehouse.lastKnownTable(identifier)
         // What a server has acknowledged is in the table as far as its clients know (G5).
-        try LiveServer.find(warehouse: warehouse.directory)?.flush()
+        try LiveServer.find(warehouse: warehouse.directory)?.flush(identifier)
         table = try warehouse.loadTable(identifier)
     }
 

@@ -72,7 +72,7 @@ struct TableCommand: ParsableCommand {
             var printer = RowPrinter(columns: ["table", "records", "data-files", "bytes"], format: output.format)
             for identifier in try warehouse.listTables() {
                 // A catalog elsewhere that does not answer is no reason to list nothing.
-                let table = try warehouse.lastKnownTable(identifier) ?? warehouse.loadTable(identifier)
+                let table = try warehouse.lastKnownTable(identifier)
                 let summary = table.metadata.currentSnapshot?.summary ?? [:]
                 func total(_ key: String) -> Cell { .integer(summary[key].flatMap { Int64($0) } ?? 0) }
                 try printer.print([
