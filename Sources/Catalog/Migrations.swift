@@ -216,7 +216,8 @@ enum CatalogSchema {
     private static let remote = """
         -- Tables that are kept in another Iceberg REST catalog. Each has a row in iceberg_tables too, of type REST, which other
         -- programs do not take for a table: it holds the name, and the metadata file that was seen last. `metadata` says the
-        -- same without history, for when neither file nor catalog can be reached.
+        -- same without history, for when neither file nor catalog can be reached; a catalog that shows an older state than that
+        -- of `last_sequence_number` and `last_updated_ms` is not believed.
         CREATE TABLE firn_attachments (
             table_namespace TEXT NOT NULL,
             table_name TEXT NOT NULL,
@@ -226,6 +227,8 @@ enum CatalogSchema {
             remote_name TEXT NOT NULL,
             attachment_uuid TEXT NOT NULL,
             metadata TEXT NOT NULL,
+            last_sequence_number INTEGER NOT NULL,
+            last_updated_ms INTEGER NOT NULL,
             created_ms INTEGER NOT NULL,
             PRIMARY KEY (table_namespace, table_name)
         ) STRICT, WITHOUT ROWID;

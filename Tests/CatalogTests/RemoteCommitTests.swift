@@ -95,6 +95,22 @@ import Testing
         #expect(try world.rows() == (fate == "rolled back" ? 2 : fate == "expired" ? 5 : 4))
     }
 
+    /// A cache that lags shows neither the commit nor the base that it was made on: that says nothing.
+    @Test func anOlderStateIsNotBelieved() throws {
+        let world = try RemoteWorld()
+        try world.append(1)
+        world.remote.keepState(of: world.id)
+        try world.append(2)
+        world.remote.answers = [.hidden]
+        #expect(fails(.outcomeUnknown) { try world.append(3) })
+        #expect(fails(.io, "remote_unavailable") { _ = try world.edge.loadTable(world.id) })
+        world.remote.showsKept = false
+        try world.comeBack()
+        #expect(try world.edge.committer(for: world.id).settle() == .committed)
+        #expect(try world.rows() == 6)
+        try world.checkFiles()
+    }
+
     @Test func whatWasOvertakenIsLitter() throws {
         let world = try RemoteWorld()
         world.remote.answers = Array(repeating: .silent, count: 20)
@@ -275,6 +291,8 @@ final class RemoteAnswers: RemoteConnector, RemoteCatalog {
         case lost
         /// The same, and then it does not answer any more.
         case last
+        /// The same, and then it shows the state that was kept.
+        case hidden
         /// Not committed, and nobody hears of that.
         case silent
         /// Nobody hears of it, and it is committed just before the next request.
@@ -290,6 +308,8 @@ final class RemoteAnswers: RemoteConnector, RemoteCatalog {
         var requests = 0
         var isAway = false
         var later: [UInt8]?
+        var kept: RemoteTable?
+        var showsKept = false
     }
 
     private let hub: Warehouse
@@ -307,11 +327,23 @@ final class RemoteAnswers: RemoteConnector, RemoteCatalog {
         set { state.withLock { $0.isAway = newValue } }
     }
 
+    /// Whether loads show the state that was kept.
+    var showsKept: Bool {
+        get { state.withLock { $0.showsKept } }
+        set { state.withLock { $0.showsKept = newValue } }
+    }
+
+    func keepState(of id: TableIdentifier) {
+        let table = try? show(RemoteTableName(namespace: id.namespace, name: id.name))
+        state.withLock { $0.kept = table }
+    }
+
     func connect(_ endpoint: RemoteEndpoint) throws -> any RemoteCatalog { self }
 
     func load(_ table: RemoteTableName, unless tag: String?) throws -> RemoteTable? {
         guard !isAway else { throw FirnError(.io, "remote_unavailable", "the test says so") }
-        let found = try show(table)
+        let kept = state.withLock { $0.showsKept ? $0.kept : nil }
+        let found = try kept ?? show(table)
         return found.tag == tag ? nil : found
     }
 
@@ -332,6 +364,10 @@ final class RemoteAnswers: RemoteConnector, RemoteCatalog {
         case .last:
             try apply(request, table)
             isAway = true
+            throw unknown
+        case .hidden:
+            try apply(request, table)
+            showsKept = true
             throw unknown
         case .silent: throw unknown
         case .busy: throw FirnError(.conflict, "remote_conflict", "the test says so")

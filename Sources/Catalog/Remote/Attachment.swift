@@ -12,6 +12,9 @@ public struct Attachment: Hashable, Sendable {
     public let remote: RemoteTableName
     /// Tells the commits through this attachment from those of others.
     let id: UUID
+    /// Of the newest state that was seen.
+    let lastSequenceNumber: Int64
+    let lastUpdatedMs: Int64
 
     /// The property of the table that holds the id of the last commit through this attachment.
     var commitProperty: String { "firn.attached.\(id)" }
@@ -31,7 +34,8 @@ public struct Attachment: Hashable, Sendable {
 /// file that was seen last.
 enum Attachments {
     private static let columns =
-        "table_namespace, table_name, table_uuid, endpoint, remote_namespace, remote_name, attachment_uuid"
+        "table_namespace, table_name, table_uuid, endpoint, remote_namespace, remote_name, attachment_uuid, "
+        + "last_sequence_number, last_updated_ms"
 
     static func find(_ id: TableIdentifier, in database: Database) throws -> Attachment? {
         try database.queryRow(
@@ -62,13 +66,14 @@ enum Attachments {
             attachment.identifier, location: table.metadataLocation, isAttached: true, in: database)
         try database.run(
             """
-            INSERT INTO firn_attachments (\(columns), metadata, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO firn_attachments (\(columns), metadata, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .text(attachment.identifier.namespaceText), .text(attachment.identifier.name),
                 .text(attachment.tableUUID.description), .text(attachment.endpoint.json.text),
                 .text(JSONValue.array(attachment.remote.namespace.map { .string($0) }).text),
                 .text(attachment.remote.name), .text(attachment.id.description),
+                .integer(table.metadata.lastSequenceNumber), .integer(table.metadata.lastUpdatedMs),
                 .text(try Self.outline(table.metadata)), .integer(nowMs),
             ])
     }
@@ -77,8 +82,14 @@ enum Attachments {
     static func note(_ attachment: Attachment, _ table: RemoteTable, in database: Database) throws {
         try TablePointers.note(attachment.identifier, location: table.metadataLocation, in: database)
         try database.run(
-            "UPDATE firn_attachments SET metadata = ? WHERE table_uuid = ?",
-            [.text(try outline(table.metadata)), .text(attachment.tableUUID.description)])
+            """
+            UPDATE firn_attachments SET metadata = ?, last_sequence_number = ?, last_updated_ms = ?
+            WHERE table_uuid = ?
+            """,
+            [
+                .text(try outline(table.metadata)), .integer(table.metadata.lastSequenceNumber),
+                .integer(table.metadata.lastUpdatedMs), .text(attachment.tableUUID.description),
+            ])
     }
 
     /// What was seen last, without snapshots.
@@ -108,13 +119,15 @@ enum Attachments {
         guard let space = row[0].textValue, let name = row[1].textValue,
             let uuid = row[2].textValue.flatMap({ UUID($0) }), let endpoint = row[3].textValue,
             let levels = row[4].textValue, let remote = row[5].textValue,
-            let id = row[6].textValue.flatMap({ UUID($0) })
+            let id = row[6].textValue.flatMap({ UUID($0) }), let sequenceNumber = row[7].integerValue,
+            let updatedMs = row[8].integerValue
         else { throw MarkStore.malformed("firn_attachments") }
         return Attachment(
             identifier: TableIdentifier(unchecked: space.split(separator: ".").map(String.init), name: name),
             tableUUID: uuid, endpoint: try RemoteEndpoint(json: try parse(endpoint)),
             remote: RemoteTableName(
-                namespace: (try parse(levels).arrayValue ?? []).compactMap(\.stringValue), name: remote), id: id)
+                namespace: (try parse(levels).arrayValue ?? []).compactMap(\.stringValue), name: remote), id: id,
+            lastSequenceNumber: sequenceNumber, lastUpdatedMs: updatedMs)
     }
 
     private static func parse(_ text: String) throws -> JSONValue {

@@ -95,6 +95,17 @@ final class RemoteTables: Sendable {
                 "\(attachment.remote) at \(attachment.endpoint.uri) is another table than the one that was attached",
                 context: ["table": attachment.identifier.description])
         }
+        let metadata = table.metadata
+        guard
+            (metadata.lastSequenceNumber, metadata.lastUpdatedMs)
+                >= (attachment.lastSequenceNumber, attachment.lastUpdatedMs)
+        else {
+            // From a cache or a replica that lags. What it lacks is not lost, and must not be taken for that.
+            throw FirnError(
+                .io, "remote_unavailable",
+                "the catalog shows an older state of the table than before; if it was restored, detach and attach it",
+                context: ["table": attachment.identifier.description, "uri": attachment.endpoint.uri])
+        }
         try checkPlace(table)
     }
 

@@ -27,7 +27,8 @@ extension Warehouse {
         }
         let attachment = Attachment(
             identifier: id, tableUUID: found.metadata.tableUUID, endpoint: endpoint, remote: remote,
-            id: environment.uuid())
+            id: environment.uuid(), lastSequenceNumber: found.metadata.lastSequenceNumber,
+            lastUpdatedMs: found.metadata.lastUpdatedMs)
         try core.database.write { database in
             if try !Namespaces.exists(id.namespace, in: database) {
                 try Namespaces.create(id.namespace, properties: [:], in: database)

@@ -60,7 +60,8 @@ extension TableCommand {
                 let isToken = parts.first?.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } ?? false
                 guard parts.count == 2, isToken, parts[1].utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
                     throw FirnError(
-                        .invalidInput, "bad_header", "a header looks like 'Name: value'", context: ["header": header])
+                        .invalidInput, "bad_header", "a header is one line like 'Name: value'",
+                        context: isToken ? ["header": parts[0]] : [:])
                 }
                 guard !["authorization", "proxy-authorization", "cookie"].contains(parts[0].lowercased()) else {
                     throw FirnError(
