@@ -145,6 +145,29 @@ def test_somebody_else_commits_meanwhile(attached, proxy, faults):
     assert [n for n in found if n >= 1000]
 
 
+@pytest.mark.parametrize("look", [1, 2, 3])
+def test_it_arrives_between_two_looks(attached, proxy, look):
+    """The connection ends, and the request reaches the catalog right before somebody looks at the table again."""
+    attached.at_edge.records(TABLE, rows(1), headers={"Prefer": "wait=committed"}).ok()
+    held, looks = [], []
+
+    def fault(request):
+        if request.commits and not held:
+            held.append(request)
+            return Drop()
+        if held and request.method == "GET" and "/tables/" in request.path:
+            looks.append(request)
+            if len(looks) == look:
+                proxy.forward(held[0])
+        return Refuse(409) if request.commits and len(looks) < look else None
+
+    proxy.fault = fault
+    attached.at_edge.records(TABLE, rows(2)).ok()
+    until(lambda: held and held[0].status == 200, "the request arrives")
+    attached.drain()
+    assert attached.remote.ids() == [1, 2]
+
+
 @pytest.mark.limit(120 + ROUNDS)
 def test_a_gateway_that_fails_by_chance(attached, proxy):
     faults = [
