@@ -16,7 +16,7 @@ from support.client import Client, Producer, ndjson
 from support.janitors import ForeignWriter
 from support.litter import files_on_disk
 from support.records import SCHEMA
-from support.rest import Rest, pyiceberg_catalog
+from support.rest import Rest, duckdb_catalog, pyiceberg_catalog
 from support.senders import FormatSender, HttpxTransport, KeySender, Names, RequestsTransport, SequenceSender
 
 SECONDS = int(os.environ.get("FIRN_ATTACHED_SECONDS", "6"))
@@ -116,6 +116,33 @@ def test_rows_change_and_files_are_merged(attached):
     assert "note" in attached.remote.duckdb().column_names
     for warehouse in (attached.edge.warehouse, attached.hub.warehouse):
         firn("verify", TABLE, "--data", warehouse=warehouse).ok()
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_partitions_and_both_versions(pair, version):
+    """In a namespace of several levels, sorted and partitioned, changed by deletion files or vectors."""
+    table = "lab.north.readings"
+    pair.create(
+        "id long required, kind string, v double", table, partition="kind, bucket(4, id)", sort="id",
+        properties={"format-version": version},
+    )  # fmt: skip
+    pair.attach(table).ok()
+    for number in range(4):
+        lines = ({"id": n, "kind": "ab"[n % 2], "v": n / 4} for n in range(50 * number, 50 * number + 50))
+        pair.at_edge.records(table, ndjson(lines), headers={"Prefer": "wait=committed"}).ok()
+    pair.command("delete", table, "--where", "id % 10 = 3").ok()
+    expected = [n for n in range(200) if n % 10 != 3]
+    loaded = pyiceberg_catalog(pair.hub).load_table(table)
+    assert loaded.metadata.format_version == int(version)
+    assert len(loaded.spec().fields) == 2
+    assert pair.query(f'SELECT count(*) AS n, sum(id) AS s FROM "{table}"') == [{"n": 180, "s": sum(expected)}]
+    pair.command("compact", table).ok()
+    assert pair.query(f'SELECT count(*) AS n, sum(id) AS s FROM "{table}"') == [{"n": 180, "s": sum(expected)}]
+    with duckdb_catalog(pair.hub) as lake:
+        rows_found = lake.execute("SELECT id FROM lake.\"lab.north\".readings ORDER BY id").fetchall()
+    assert [name for (name,) in rows_found] == expected
+    for warehouse in (pair.edge.warehouse, pair.hub.warehouse):
+        firn("verify", table, "--data", warehouse=warehouse).ok()
 
 
 def test_a_schema_grows_with_the_records(pair):

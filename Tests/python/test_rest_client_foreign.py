@@ -177,3 +177,25 @@ def test_an_own_commit_that_looks_like_a_conflict(lake, edge):
         drain(edge)
     assert [request.status for request in seen[:2]] == [200, 409]
     assert ids(lake) == [0, 1, 1_000_000]
+
+
+class Prefixed(RestCatalog):
+    """As catalogs with several warehouses are: `config` says under which prefix this one's tables are found."""
+
+    def route(self, method, parts, body):
+        if parts == ["config"]:
+            return 200, {"defaults": {"prefix": "not-this"}, "overrides": {"prefix": "one"}}
+        if parts[0] != "one":
+            return 404, {"error": {"message": "no such warehouse", "type": "NoSuchWarehouseException", "code": 404}}
+        return super().route(method, parts[1:], body)
+
+
+def test_a_warehouse_of_several(lake, edge):
+    with Prefixed(lake.catalog) as several, Proxy(several) as proxy:
+        options = ("--uri", proxy.url, "--remote-warehouse", "north & south", "--remote-table", TABLE)
+        firn("table", "attach", "own.name", *options, warehouse=edge.warehouse).ok()
+        Client(edge).records("own.name", records(0, 1), headers={"Prefer": "wait=committed"}).ok()
+        asked = [request.path for request in proxy.requests]
+    assert all(path == "/v1/config?warehouse=north%20%26%20south" for path in asked if "/config" in path)
+    assert all(path.startswith("/v1/one/namespaces/lake/tables/events") for path in asked if "/config" not in path)
+    assert ids(lake) == [0, 1]
