@@ -250,7 +250,7 @@ def test_the_table_is_gone(attached, again):
         assert "timed out" in str(error), error
     answer = attached.at_edge.once("POST", "/v1/query", body={"sql": f"SELECT count(*) FROM {TABLE}"})
     problem = answer.problem(answer.status)
-    assert problem["code"] == ("table_replaced" if again else "remote_table_not_found"), problem
+    assert problem["code"] == ("remote_table_replaced" if again else "remote_table_not_found"), problem
     attached.edge.restart_after_kill()
     time.sleep(0.5)
     if again:
@@ -273,7 +273,19 @@ def test_detaching_changes_nothing_there(attached):
     attached.at_edge.records(TABLE, rows(3)).problem(404, "table_not_found")
     attached.command("gc").ok()
     assert state(attached.at()) == before
+
+
+@pytest.mark.parametrize("restart", ["never", "between", "after"])
+def test_attached_again(attached, restart):
+    """It is the same table, and the log has the records that it holds already."""
+    attached.at_edge.records(TABLE, rows(1, 2), headers={"Idempotency-Key": "first"}).ok()
+    attached.drain()
+    attached.command("table", "detach", TABLE).ok()
+    if restart == "between":
+        attached.edge.restart_after_kill()
     attached.attach().ok()
+    if restart == "after":
+        attached.edge.restart_after_kill()
     attached.at_edge.records(TABLE, rows(3)).ok()
     attached.drain()
     assert attached.remote.ids() == [1, 2, 3]

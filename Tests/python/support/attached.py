@@ -87,7 +87,7 @@ class Pair:
         answer = self.at_edge.until_answered("POST", "/v1/query", body={"sql": sql}).ok()
         return [json.loads(line) for line in answer.text.splitlines()]
 
-    def drain(self, table: str = TABLE, deadline_s: float = 60) -> None:
+    def drain(self, table: str = TABLE, deadline_s: float = 30) -> None:
         """Until everything that the edge has acknowledged is in a snapshot."""
         namespace, name = table.split(".")
         deadline = time.monotonic() + deadline_s

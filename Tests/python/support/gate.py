@@ -51,6 +51,7 @@ class Gate(Proxy):
             given = base64.b64decode(request.headers["authorization"][6:]).decode()
         right = form.get("grant_type") == "client_credentials" and given == self.credential
         if not right or (self.scope is not None and form.get("scope") != self.scope):
+            self.turned_away += 1
             return 401, {"Content-Type": "application/json"}, b'{"error": "invalid_client"}'
         token = f"granted-{next(self._numbers)}-{given.partition(':')[0]}"
         self.tokens[token] = time.monotonic() + self.lifetime_s
