@@ -19,7 +19,7 @@ from support.records import SCHEMA
 from support.rest import Rest, duckdb_catalog, pyiceberg_catalog
 from support.senders import FormatSender, HttpxTransport, KeySender, Names, RequestsTransport, SequenceSender
 
-SECONDS = int(os.environ.get("FIRN_ATTACHED_SECONDS", "6"))
+SECONDS = int(os.environ.get("FIRN_ATTACHED_SECONDS", "5"))
 COLUMNS = "id long required, value string"
 
 
@@ -334,7 +334,7 @@ def test_streams_and_everybody_else(make_server, tmp_path, pair):
     firn("verify", TABLE, "--data", warehouse=pair.edge.warehouse).ok()
     assert all(sender.tally.batches for sender in senders)
     foreign, gardener = others
-    print(f"{found} rows; {foreign.appends} appends, {foreign.deletes} deletes of PyIceberg; {dict(gardener.done)}")
+    print(f"{found} rows; {foreign.appends} appends, {foreign.deletes} deletes of PyIceberg; {dict(gardener.tally)}")
 
 
 def test_of_two_edges_with_one_producer_each_counts_for_itself(make_server, tmp_path, attached):

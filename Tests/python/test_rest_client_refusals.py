@@ -85,9 +85,7 @@ def test_an_attached_table_is_not_dropped_or_renamed(pair):
     assert pair.remote.ids() == [1]
 
 
-@pytest.mark.parametrize("location", ["s3://bucket/orders", "file://elsewhere/orders", "relative/orders"])
-@pytest.mark.parametrize("place", ["location", "metadata-location"])
-def test_files_that_cannot_be_reached(make_server, tmp_path, location, place):
+def test_files_that_cannot_be_reached(make_server, tmp_path):
     edge = make_server(tmp_path / "edge").start()
     (tmp_path / "lake").mkdir()
     catalog = sql_catalog(tmp_path / "lake")
@@ -97,15 +95,20 @@ def test_files_that_cannot_be_reached(make_server, tmp_path, location, place):
     class Elsewhere(RestCatalog):
         def route(self, method, parts, body):
             status, answer = super().route(method, parts, body)
-            if place == "location" and "metadata" in answer:
-                answer["metadata"]["location"] = location
-            elif "metadata-location" in answer:
-                answer["metadata-location"] = f"{location}/metadata/00000-a.metadata.json"
+            if "metadata" in answer:
+                if place == "location":
+                    answer["metadata"]["location"] = location
+                else:
+                    answer["metadata-location"] = f"{location}/metadata/00000-a.metadata.json"
             return status, answer
 
     with Elsewhere(catalog) as remote:
-        refusal = firn("table", "attach", TABLE, "--uri", remote.url, warehouse=edge.warehouse).failed()
-    said(refusal, location)
+        for location in ("s3://bucket/orders", "file://elsewhere/orders", "relative/orders"):
+            for place in ("location", "metadata-location"):
+                said(firn("table", "attach", TABLE, "--uri", remote.url, warehouse=edge.warehouse).failed(), location)
+        location, place = catalog.load_table(TABLE).location(), "location"
+        firn("table", "attach", TABLE, "--uri", remote.url, warehouse=edge.warehouse).ok()
+        firn("table", "detach", TABLE, warehouse=edge.warehouse).ok()
     assert firn("table", "list", "--output", "ndjson", warehouse=edge.warehouse).rows() == []
 
 
@@ -134,19 +137,19 @@ def test_tokens_for_a_credential(pair, gate, tmp_path, named):
     options = ["--credential-file", credential, "--scope", "lake", "--header", "X-Tenant: north"]
     options += ["--token-uri", f"{gate.url}/sign-in/token"] if named else []
     pair.attach(TABLE, *options, uri=f"{gate.url}/iceberg").ok()
-    for number in range(12):
+    for number in range(8):
         pair.at_edge.records(TABLE, rows(number), headers={"Prefer": "wait=committed"}).ok()
         time.sleep(0.2)
-    assert pair.remote.ids() == list(range(12))
-    # One a second, not one a request.
-    assert 2 <= gate.granted <= 8, gate.granted
+    assert pair.remote.ids() == list(range(8))
     asked = [request for request in gate.requests if not request.path.endswith(("/tokens", "/token"))]
-    assert asked and {request.headers.get("x-tenant") for request in asked} == {"north"}
+    # Two at least, as time goes by, and not one a request.
+    assert 2 <= gate.granted < len(asked) / 2, (gate.granted, len(asked))
+    assert {request.headers.get("x-tenant") for request in asked} == {"north"}
     # Tokens that end before their time.
     gate.lifetime_s = 3600
     gate.revoke_all()
-    pair.at_edge.records(TABLE, rows(12), headers={"Prefer": "wait=committed"}).ok()
-    assert pair.remote.ids() == list(range(13))
+    pair.at_edge.records(TABLE, rows(8), headers={"Prefer": "wait=committed"}).ok()
+    assert pair.remote.ids() == list(range(9))
 
 
 def test_who_is_not_let_in(pair, gate, tmp_path):
@@ -161,6 +164,8 @@ def test_who_is_not_let_in(pair, gate, tmp_path):
     missing = tmp_path / "missing"
     said(pair.attach(TABLE, "--token-file", missing, uri=uri).failed(), str(missing))
     assert pair.attach(TABLE, "--token-file", wrong, "--credential-file", wrong, uri=uri).code in (1, 2)
+    for header in (f"Authorization: Bearer {SECRET}", f"authorization: Bearer {SECRET}", "no header", "X-A: b\r\nX-C: d"):
+        assert SECRET not in pair.attach(TABLE, "--header", header, uri=uri).failed()
     right = tmp_path / "right"
     right.write_text(SECRET)
     gate.forbidden = True

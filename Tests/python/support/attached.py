@@ -116,11 +116,11 @@ class Gardener(Actor):
         self.account = account
         self.rest_s = rest_s
         self.producer = Producer(Client(pair.edge), TABLE, self.name)
-        self.done: Counter[str] = Counter()
+        self.tally: Counter[str] = Counter()
 
     def turn(self) -> None:
         work = self.random.choice([self.compact, self.expire, self.collect, self.delete, self.delete])
-        self.done[work.__name__] += work()
+        self.tally[f"{work.__name__} {'done' if work() else 'lost'}"] += 1
         self.stopping.wait(self.random.uniform(0, 2 * self.rest_s))
 
     def firn(self, *arguments) -> bool:
