@@ -110,7 +110,7 @@ class Gardener(Actor):
         "no ancestor", "is gone", "are not live any more", "deletes were added",
     )  # fmt: skip
 
-    def __init__(self, pair: Pair, account: Account, seed: int, rest_s: float = 0.2):
+    def __init__(self, pair: Pair, account: Account, seed: int, rest_s: float = 0.05):
         super().__init__("gardener", seed)
         self.pair = pair
         self.account = account

@@ -10,6 +10,7 @@ A request goes one of these ways, as the proxy's `fault` says:
     Mask(n)     forwarded, answered with status n whatever came back
     Delay(s)    forwarded after s seconds
     Hang(s)     not forwarded, the connection ends after s seconds
+    Instead(…)  not forwarded, answered with something else
     Late(s)     the connection ends at once, and s seconds later the request is forwarded all the same
 """
 
@@ -60,6 +61,13 @@ class Delay:
 @dataclass(frozen=True)
 class Hang:
     seconds: float
+
+
+@dataclass(frozen=True)
+class Instead:
+    status: int
+    headers: dict
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,8 @@ class Proxy:
                 self.answer(handler, *self.forward(request))
             case Refuse(status):
                 self.answer(handler, status, {"Content-Type": "application/json"}, problem(status))
+            case Instead(status, answered, body):
+                self.answer(handler, status, answered, body)
             case Drop():
                 hang_up(handler)
             case Cut():
