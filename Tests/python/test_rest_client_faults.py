@@ -212,7 +212,9 @@ def test_a_gateway_that_fails_by_chance(attached, proxy):
         Cut(), Cut(), Half(), Mask(500), Mask(502), Mask(504), Refuse(500), Refuse(503), Refuse(429), Refuse(401),
         Drop(), Delay(0.2), Hang(0.3), Late(0.3),
     ]  # fmt: skip
-    proxy.fault = Dice(chaos.SEED, 0.5, faults, lambda request: "/tables/" in request.path)
+    commits = Dice(chaos.SEED, 0.5, faults, lambda request: request.commits)
+    loads = Dice(chaos.SEED, 0.05, faults, lambda request: not request.commits)
+    proxy.fault = lambda request: commits(request) or loads(request)
     producer = Producer(attached.at_edge, TABLE, "steady")
     stop = threading.Event()
 
@@ -236,7 +238,7 @@ def test_a_gateway_that_fails_by_chance(attached, proxy):
     time.sleep(0.4)
     assert [n for n in attached.remote.ids() if n < 100_000] == list(range(10 * ROUNDS))
     proxy.check_intents()
-    # Fewer than batches: commits take many of them while the gateway fails.
+    # Fewer than batches: a commit takes many of them while the gateway fails.
     assert proxy.faults.total() >= ROUNDS / 20, proxy.faults
     print(f"{len(proxy.commits)} commits sent, faults: {dict(proxy.faults)}")
 
