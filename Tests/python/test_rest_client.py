@@ -291,6 +291,23 @@ def test_attached_again(attached, restart):
     assert attached.remote.ids() == [1, 2, 3]
 
 
+def test_what_is_not_committed_goes_with_the_table(attached):
+    """As with a table that is dropped; nor does it come back with the next attachment or the next life."""
+    attached.at_edge.records(TABLE, rows(1)).ok()
+    attached.drain()
+    attached.hub.stop()
+    attached.at_edge.records(TABLE, rows(2)).ok()
+    attached.command("table", "detach", TABLE).ok()
+    attached.hub.start()
+    attached.attach().ok()
+    attached.at_edge.records(TABLE, rows(3)).ok()
+    attached.drain()
+    attached.edge.restart_after_kill()
+    attached.at_edge.records(TABLE, rows(4)).ok()
+    attached.drain()
+    assert attached.remote.ids() == [1, 3, 4]
+
+
 def other_edge(make_server, tmp_path, pair: Pair):
     edge = make_server(tmp_path / "edge2", flush_interval_ms=70).start()
     firn("table", "attach", TABLE, "--uri", f"{pair.hub.url}/iceberg", warehouse=edge.warehouse).ok()
