@@ -43,11 +43,11 @@ ONE_AFTER_THE_OTHER = {
     "502 for a commit": [Mask(502)],
     "504 for a commit": [Mask(504), Refuse(502)],
     "dropped": [Drop(), Drop()],
-    "slow": [Delay(1.0)],
-    "hangs": [Hang(1.5)],
+    "slow": [Delay(0.5)],
+    "hangs": [Hang(0.8)],
     "arrives later": [Late(0.6)],
-    "arrives later, and is refused meanwhile": [Late(1.5), Refuse(401), Refuse(503), Refuse(429), Refuse(403)],
-    "arrives later, and is not found meanwhile": [Late(1.5), Refuse(404), Refuse(400), Refuse(422)],
+    "arrives later, and is refused meanwhile": [Late(0.9), Refuse(401), Refuse(503), Refuse(429), Refuse(403)],
+    "arrives later, and is not found meanwhile": [Late(0.9), Refuse(404), Refuse(400), Refuse(422)],
     "lost, then not let in": [Cut(), Refuse(401), Refuse(403)],
     "lost, then a conflict that is none": [Cut(), Refuse(409)],
 }  # fmt: skip
@@ -67,7 +67,8 @@ def proxy(request, pair):
 
 @pytest.fixture
 def attached(pair, proxy) -> Pair:
-    pair.create(COLUMNS)
+    # In the background it might leave nothing to do for a command.
+    pair.create(COLUMNS, properties={"firn.compaction.enabled": "false"})
     pair.attach(uri=f"{proxy.url}/iceberg").ok()
     return pair
 
