@@ -84,7 +84,7 @@ final class LogReplay {
 
     /// Commits what a table has gathered, with the tables tied to it; on failure it stays and the service tries again.
     private func flush(_ ingestor: TableIngestor) {
-        if ingestor.beginReconcile() { ingestor.reconcile() }
+        if ingestor.beginReconcile() { ingestor.reconcile(isReplaying: true) }
         _ = TableFlush(ingestor) { ingestors[$0] }?.run(warehouse)
     }
 

@@ -259,8 +259,9 @@ def test_the_table_is_gone(attached, again):
     time.sleep(0.5)
     if again:
         assert attached.at()["last-sequence-number"] == 0
-    # The way out: forget the old one, take the new one.
-    attached.command("table", "detach", TABLE).ok()
+    # The way out: forget the old one and what was sent to it, take the new one.
+    assert TABLE in attached.command("table", "detach", TABLE).failed()
+    attached.command("table", "detach", TABLE, "--force").ok()
     if again:
         attached.attach().ok()
         attached.at_edge.until_answered("POST", f"/v1/tables/shop/orders/records", data=rows(3)).ok()
@@ -296,12 +297,13 @@ def test_attached_again(attached, restart):
 
 
 def test_what_is_not_committed_may_go_with_the_table(attached):
-    """As with a table that is dropped, unless the next attachment comes before the server notices; never twice."""
+    """When that is wished, as with a table that is dropped, unless the next attachment comes before the server notices; never twice."""
     attached.at_edge.records(TABLE, rows(1)).ok()
     attached.drain()
     attached.hub.stop()
     attached.at_edge.records(TABLE, rows(2)).ok()
-    attached.command("table", "detach", TABLE).ok()
+    assert "--force" in attached.command("table", "detach", TABLE).failed()
+    attached.command("table", "detach", TABLE, "--force").ok()
     attached.hub.start()
     attached.attach().ok()
     attached.at_edge.records(TABLE, rows(3)).ok()

@@ -50,14 +50,18 @@ extension TableIngestor {
 
     /// After a failure whose outcome may be unknown, asks the catalog what was committed before anything is tried
     /// again: a commit that did happen must not happen twice.
-    func reconcile() {
+    ///
+    /// - Parameter isReplaying: not all batches that may be committed are here yet; then the question stays open.
+    func reconcile(isReplaying: Bool = false) {
         do {
             // What is still open must be decided before anything is read: a later commit would decide it otherwise.
             _ = try warehouse.committer(for: identifier).settle()
             let position = try warehouse.logPosition(tableUUID)
-            let (chunks, committed) = state.withLock { state in
-                (Array(state.chunks.prefix { $0.position <= position }), state.committedPosition)
+            let (chunks, committed, last) = state.withLock { state in
+                let last = state.chunks.last?.position ?? 0
+                return (Array(state.chunks.prefix { $0.position <= position }), state.committedPosition, last)
             }
+            guard !isReplaying || position <= max(committed, last) else { return putBack() }
             if position > committed, !chunks.isEmpty {
                 let table = try warehouse.loadTable(identifier)
                 finish(

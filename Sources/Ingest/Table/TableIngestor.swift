@@ -116,6 +116,8 @@ final class TableIngestor: Sendable {
         self.budget = budget
         self.logger = logger
         processTag = Hex.encode(warehouse.environment.random.next() >> 32, width: 8)
+        // Asked first: what is settled in between is looked for once more, and found to be committed.
+        let unsure = try table.isAttached && warehouse.hasOpenCommit(tableUUID)
         let known = try warehouse.ingestState(tableUUID)
         let now = warehouse.environment.clock.monotonicNanos()
         let watermarks = Watermarks(
@@ -123,9 +125,9 @@ final class TableIngestor: Sendable {
         state = Mutex(
             State(
                 table: table, ledger: try ProducerLedger(committed: known.producers),
-                unsure: try table.isAttached && warehouse.hasOpenCommit(tableUUID),
-                committedPosition: known.position, policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)),
-                lastCommitNanos: now, flushBeganNanos: .min / 2, watermarks: watermarks, committedWatermarks: watermarks
+                unsure: unsure, committedPosition: known.position,
+                policy: (table.metadata.lastUpdatedMs, IngestPolicy(table.metadata)), lastCommitNanos: now,
+                flushBeganNanos: .min / 2, watermarks: watermarks, committedWatermarks: watermarks
             ))
     }
 

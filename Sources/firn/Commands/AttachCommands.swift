@@ -78,15 +78,33 @@ extension TableCommand {
     struct Detach: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a table of another catalog go.",
-            discussion: "Nothing changes where it is kept. Records that are not committed yet are lost.")
+            discussion: """
+                Nothing changes where it is kept. While a server has records for it that cannot be committed, or it is
+                not known how the last commit ended, --force is needed, and such records may be lost.
+                """)
         @OptionGroup var location: WarehouseOptions
         @Argument(help: "namespace.table, as it is called here.") var table: String
-        @Flag(help: "Even if it is not known how the last commit ended.") var force = false
+        @Flag(help: "Even if acknowledged records go with it.") var force = false
 
         func run() throws {
             let identifier = try TableIdentifier(parsing: table)
-            try location.open().detach(identifier, force: force)
+            let warehouse = try location.open()
+            if !force, try warehouse.attachment(of: identifier) != nil {
+                try Self.commitWaiting(identifier, beside: warehouse)
+            }
+            try warehouse.detach(identifier, force: force)
             Console.out("detached \(identifier)\n")
+        }
+
+        private static func commitWaiting(_ table: TableIdentifier, beside warehouse: Warehouse) throws {
+            do {
+                try LiveServer.find(warehouse: warehouse.directory)?.flush(table)
+            } catch {
+                throw FirnError(
+                    .conflict, "records_waiting",
+                    "the server has records for \(table) that it cannot commit: \(error); try again later, or use "
+                        + "--force to do without them", context: ["table": table.description], cause: error)
+            }
         }
     }
 }
