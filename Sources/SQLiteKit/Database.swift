@@ -33,6 +33,8 @@ public final class Database: @unchecked Sendable {
     private var idle: [String: [OpaquePointer]] = [:]
     private var idleCount = 0
     private static let idleMax = 128
+    /// Once in a process: no piece of SQLite's memory is larger than 256 MiB, twice what a query's sort takes at once.
+    private static let boundsMemory = firn_sqlite_bound_pieces() == SQLITE_OK
     /// What callbacks of this connection point to; released after the connection closed.
     var retained: [String: AnyObject] = [:]
 
@@ -49,6 +51,7 @@ public final class Database: @unchecked Sendable {
             case .readOnly: SQLITE_OPEN_READONLY
             case .memory: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY
             }
+        _ = Self.boundsMemory
         var opened: OpaquePointer?
         let name = mode == .memory ? ":memory:" : path
         let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nil)

@@ -194,6 +194,17 @@ func error<T>(of body: () throws -> T) -> FirnError? {
         #expect(error { try database.query("SELECT zeroblob(2000)") }?.kind == .limitExceeded)
     }
 
+    /// SQLite looks at the length of such a value only when it is complete, or does not fit into memory.
+    @Test(arguments: ["json_group_array(h)", "json_group_object(x, h)"])
+    func noValueGrowsWithoutBound(_ value: String) throws {
+        let database = try Database(path: "", mode: .memory)
+        database.setLimit(.valueBytes, 1 << 20)
+        let rows = "SELECT 1 AS x, hex(zeroblob(500000)) AS h UNION ALL SELECT x + 1, h FROM c WHERE x < 600"
+        let failure = error { try database.query("WITH RECURSIVE c AS (\(rows)) SELECT length(\(value)) FROM c") }
+        #expect(failure?.kind == .limitExceeded && failure?.code == "out_of_memory")
+        #expect(try database.query("SELECT length(hex(zeroblob(400000)))") == [[.integer(800_000)]])
+    }
+
     @Test func aCollationOrdersTexts() throws {
         let database = try Database(path: "", mode: .memory)
         try database.addCollation("length") { $0.count - $1.count }
