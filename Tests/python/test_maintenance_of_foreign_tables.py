@@ -52,7 +52,9 @@ def check(warehouse, rows: dict[int, str]) -> None:
 def home(warehouse):
     """A table that PyIceberg made and filled with small files."""
     firn("namespace", "create", "f", warehouse=warehouse).ok()
-    table = sql_catalog(warehouse).create_table(TABLE, SCHEMA)
+    # What falls off the metadata log stays on disk by Iceberg's default, and a fast machine commits more than 100 times.
+    history = {"write.metadata.previous-versions-max": "10000"}
+    table = sql_catalog(warehouse).create_table(TABLE, SCHEMA, properties=history)
     for step in range(5):
         table.append(arrow({n: f"v{n}" for n in range(step * 10, step * 10 + 10)}))
     return warehouse
