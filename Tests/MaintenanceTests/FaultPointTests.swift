@@ -44,7 +44,9 @@ import Testing
         func start(dyingAt point: FaultPoint? = nil, time: Int = 1) throws {
             var environment = simulated.environment
             reached.withLock { $0 = [] }
-            environment.faults = FaultPoints { [self] now in
+            // Weak, as the warehouse holds this, and this holds the warehouse.
+            environment.faults = FaultPoints { [weak self] now in
+                guard let self else { return }
                 let count = reached.withLock { reached in
                     reached.append(now)
                     return reached.count { $0 == now }
