@@ -6,6 +6,15 @@ public enum ByteRuns {
         return common == count ? 0 : a[common] < b[common] ? -1 : 1
     }
 
+    /// Unsigned bytewise order, a prefix before what it begins.
+    @inlinable @inline(__always)
+    public static func less(
+        _ a: UnsafePointer<UInt8>, _ aCount: Int, _ b: UnsafePointer<UInt8>, _ bCount: Int
+    ) -> Bool {
+        let order = compare(a, b, min(aCount, bCount))
+        return order < 0 || order == 0 && aCount < bCount
+    }
+
     /// The number of equal bytes at the start, `count` at most.
     @inlinable @inline(__always)
     public static func commonPrefix(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Int {

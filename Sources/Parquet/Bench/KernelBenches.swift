@@ -183,12 +183,7 @@ package enum KernelBenches {
                 _ = dictionary.encode(UnsafePointer(few.pointer), count: count, into: out, bytesMax: 2 << 20)
             },
             Bench(name: "dictionary of 5000 strings", bytes: bytes.count) {
-                let column = Column(
-                    type: .string, rowCount: count, validity: nil, nullCount: 0,
-                    storage: .bytes(offsets: offsets, bytes: bytes))
-                let strings = ByteStrings(
-                    LeafValues(column: column, start: 0, count: count, slots: nil), bytes: bytes, offsets: offsets,
-                    width: 0)
+                let strings = ByteStrings(bytes: bytes, offsets: offsets, width: 0)
                 let out = Buffer<UInt32>(capacity: count)
                 _ = ByteDictionary().encode(strings, into: out.pointer, bytesMax: 2 << 20)
             },

@@ -1,4 +1,5 @@
 import Base
+import Columnar
 import Glibc
 
 /// Loops that find the bounds of contiguous values. Plain scalar loops: the compiler turns them into vector code.
@@ -88,16 +89,16 @@ struct ByteBoundsScan {
     mutating func visit(_ value: UnsafePointer<UInt8>, _ count: Int) {
         guard let (lowStart, lowCount) = low, let (highStart, highCount) = high else {
             (low, high) = ((value, count), (value, count))
-            lowPrefix = ByteOrder.prefix(value, count)
+            lowPrefix = ByteRuns.word(value, count, skip: 0)
             highPrefix = lowPrefix
             return
         }
         guard common <= count, startsAlike(value, lowStart) else { return settle(value, count) }
-        let prefix = ByteOrder.prefix(value + common, count &- common)
+        let prefix = ByteRuns.word(value, count, skip: common)
         if prefix > lowPrefix, prefix < highPrefix { return }
         if prefix < lowPrefix || prefix > highPrefix { return settle(value, count) }
-        if prefix == lowPrefix, ByteOrder.less(value, count, lowStart, lowCount) { return settle(value, count) }
-        if prefix == highPrefix, ByteOrder.less(highStart, highCount, value, count) { settle(value, count) }
+        if prefix == lowPrefix, ByteRuns.less(value, count, lowStart, lowCount) { return settle(value, count) }
+        if prefix == highPrefix, ByteRuns.less(highStart, highCount, value, count) { settle(value, count) }
     }
 
     @inline(__always)
@@ -116,14 +117,14 @@ struct ByteBoundsScan {
     @inline(never)
     private mutating func settle(_ value: UnsafePointer<UInt8>, _ count: Int) {
         guard var least = low, var greatest = high else { return }
-        if ByteOrder.less(value, count, least.0, least.1) { least = (value, count) }
-        if ByteOrder.less(greatest.0, greatest.1, value, count) { greatest = (value, count) }
+        if ByteRuns.less(value, count, least.0, least.1) { least = (value, count) }
+        if ByteRuns.less(greatest.0, greatest.1, value, count) { greatest = (value, count) }
         (low, high) = (least, greatest)
         let words = min(least.1, greatest.1) / 8
         common = 0
         while common < words * 8, memcmp(least.0 + common, greatest.0 + common, 8) == 0 { common += 8 }
-        lowPrefix = ByteOrder.prefix(least.0 + common, least.1 - common)
-        highPrefix = ByteOrder.prefix(greatest.0 + common, greatest.1 - common)
+        lowPrefix = ByteRuns.word(least.0, least.1, skip: common)
+        highPrefix = ByteRuns.word(greatest.0, greatest.1, skip: common)
     }
 
     /// Widens `bounds` by all that was visited.

@@ -21,13 +21,13 @@ final class ByteEncoder: ValueEncoder {
     override func appendValues(_ values: LeafValues) throws(FirnError) -> Bool {
         switch (values.column.storage, fixedWidth) {
         case (.bytes(let offsets, let bytes), nil):
-            return append(ByteStrings(values, bytes: bytes, offsets: offsets, width: 0))
+            return append(values.strings(bytes, offsets: offsets, width: 0))
         case (.fixed(let bytes, let width), .some(let wanted)) where width == wanted && !isDecimal:
-            return append(ByteStrings(values, bytes: bytes, offsets: nil, width: width))
+            return append(values.strings(bytes, offsets: nil, width: width))
         case (.decimal(let source), .some(let width)) where isDecimal:
             try convert(source, values, width)
             let dense = LeafValues(column: values.column, start: 0, count: values.count, slots: nil)
-            guard append(ByteStrings(dense, bytes: converted, offsets: nil, width: width)) else { return false }
+            guard append(dense.strings(converted, offsets: nil, width: width)) else { return false }
             widen(source, values)
             return true
         default: throw LeafMismatch.error(values.column)
@@ -150,15 +150,15 @@ final class ByteEncoder: ValueEncoder {
         if seenInPage.count < dictionary.count {
             seenInPage.append(repeating: 0, count: dictionary.count - seenInPage.count)
         }
-        let (seen, page) = (seenInPage.pointer, pageNumber)
-        let (used, starts, held) = (indices.pointer, dictionary.offsets.pointer, dictionary.bytes.pointer)
+        let (seen, page, used) = (seenInPage.pointer, pageNumber, indices.pointer)
+        let strings = ByteStrings(bytes: dictionary.bytes, offsets: dictionary.offsets, width: 0)
         var scan = ByteBoundsScan()
         for position in 0..<indices.count {
             let index = Int(used[position])
             if seen[index] == page { continue }
             seen[index] = page
-            let start = Int(starts[index])
-            scan.visit(held + start, Int(starts[index + 1]) - start)
+            let (start, length) = strings[index]
+            scan.visit(start, length)
         }
         scan.extend(&bounds)
     }

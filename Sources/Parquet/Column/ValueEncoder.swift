@@ -8,6 +8,11 @@ struct LeafValues {
     let count: Int
     /// `count` ascending slots; nil when they are consecutive.
     let slots: UnsafePointer<Int32>?
+
+    /// These values of a column that holds byte strings.
+    func strings(_ bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) -> ByteStrings {
+        ByteStrings(bytes: bytes, offsets: offsets, width: width, start: start, count: count, slots: slots)
+    }
 }
 
 /// Collects the values of one column chunk page by page, dictionary-encoded for as long as that pays.

@@ -6,8 +6,8 @@ import Glibc
 /// A slot holds a key and the string's place beside the index. Of a string of up to 7 bytes the key is the string
 /// itself with its length, of a longer one a hash with the length. So a short string is found in one cache line, and a
 /// longer one is compared with its equal only.
-final class ByteDictionary {
-    /// As in `WordDictionary`.
+public final class ByteDictionary {
+    /// Strings that somebody chose to collide are refused rather than searched for without end.
     private static let probesMax = 64
     /// Stands for a string that was not in its first slot.
     private static let missed = UInt32.max
@@ -20,29 +20,33 @@ final class ByteDictionary {
         var start: UInt32
     }
 
-    let bytes = Buffer<UInt8>()
+    public let bytes = Buffer<UInt8>()
     /// One more than there are entries.
-    let offsets = Buffer<Int32>([0])
+    public let offsets = Buffer<Int32>([0])
     private var table = Buffer<Slot>(repeating: Slot(key: 0, index: 0, start: 0), count: 512)
     /// Positions of the strings that were not in their first slot.
     private let misses = Buffer<Int32>()
     /// The upper bits of a mixed key choose the slot.
     private var shift = UInt64(64 - 9)
 
-    var count: Int { offsets.count - 1 }
-    var memoryBytes: Int { bytes.byteCapacity + offsets.byteCapacity + table.byteCapacity }
-    /// Bytes of the dictionary page when each entry has its length before it.
-    var lengthPrefixedBytes: Int { bytes.count + count * 4 }
+    public init() {}
 
-    func entry(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+    public var count: Int { offsets.count - 1 }
+    public var memoryBytes: Int { bytes.byteCapacity + offsets.byteCapacity + table.byteCapacity }
+    /// Bytes of the dictionary page when each entry has its length before it.
+    public var lengthPrefixedBytes: Int { bytes.count + count * 4 }
+
+    public func entry(_ index: Int) -> UnsafeBufferPointer<UInt8> {
         let start = Int(offsets[index])
         return UnsafeBufferPointer(rebasing: bytes.values[start..<Int(offsets[index + 1])])
     }
 
-    /// Writes the index of each string to `out`, adding the new ones; false when the dictionary would pass `bytesMax`.
+    /// Writes the index of each string to `out`, adding the new ones; false when their length-prefixed bytes would pass
+    /// `bytesMax`. What was added until then stays.
     ///
-    /// Two passes as in `WordDictionary`.
-    func encode(_ strings: ByteStrings, into out: UnsafeMutablePointer<UInt32>, bytesMax: Int) -> Bool {
+    /// 1. Each string is looked up in its first slot alone, without a branch to be guessed.
+    /// 2. Those that were not there are searched for and, where they are new, inserted.
+    public func encode(_ strings: ByteStrings, into out: UnsafeMutablePointer<UInt32>, bytesMax: Int) -> Bool {
         let slots = UnsafePointer(table.pointer)
         let shift = self.shift
         let known = UnsafePointer(bytes.pointer)
@@ -172,7 +176,7 @@ final class ByteDictionary {
 
     @inline(__always)
     private static func key(_ source: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
-        if length < 8 { return ByteOrder.prefix(source, length) | UInt64(truncatingIfNeeded: length) }
+        if length < 8 { return ByteRuns.word(source, length, skip: 0) | UInt64(truncatingIfNeeded: length) }
         let k0: UInt64 = 0xa076_1d64_78bd_642f
         let raw = UnsafeRawPointer(source)
         var state = UInt64(truncatingIfNeeded: length) ^ 0xe703_7ed1_a0b4_28db
@@ -190,39 +194,40 @@ final class ByteDictionary {
     }
 }
 
-/// Byte strings of one column, by position: those with lengths of their own, or of one width.
+/// Byte strings by position: those with lengths of their own, or of one width.
 ///
-/// Holds pointers into the column's buffers, and is good as long as they are.
-struct ByteStrings {
-    let count: Int
-    private let base: UnsafePointer<UInt8>
+/// Holds pointers into buffers, and is good as long as they are.
+@frozen public struct ByteStrings {
+    public let count: Int
+    @usableFromInline let base: UnsafePointer<UInt8>
     /// Nil for strings of `width` bytes.
-    private let ends: UnsafePointer<Int32>?
-    private let width: Int
-    private let start: Int
-    private let slots: UnsafePointer<Int32>?
+    @usableFromInline let ends: UnsafePointer<Int32>?
+    @usableFromInline let width: Int
+    @usableFromInline let start: Int
+    @usableFromInline let slots: UnsafePointer<Int32>?
 
-    init(_ values: LeafValues, bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) {
-        count = values.count
+    /// `count` strings: those at `slots` or, without any, those from `start` on.
+    public init(
+        bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int, start: Int, count: Int,
+        slots: UnsafePointer<Int32>? = nil
+    ) {
+        self.count = count
         base = UnsafePointer(bytes.pointer)
         ends = offsets.map { UnsafePointer($0.pointer) }
         self.width = width
-        start = values.start
-        slots = values.slots
+        self.start = start
+        self.slots = slots
     }
 
     /// All strings of these buffers.
-    init(bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) {
-        count = offsets.map { $0.count - 1 } ?? bytes.count / max(1, width)
-        base = UnsafePointer(bytes.pointer)
-        ends = offsets.map { UnsafePointer($0.pointer) }
-        self.width = width
-        start = 0
-        slots = nil
+    public init(bytes: Buffer<UInt8>, offsets: Buffer<Int32>?, width: Int) {
+        self.init(
+            bytes: bytes, offsets: offsets, width: width, start: 0,
+            count: offsets.map { $0.count - 1 } ?? bytes.count / max(1, width))
     }
 
-    @inline(__always)
-    subscript(_ position: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
+    @inlinable @inline(__always)
+    public subscript(_ position: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
         var slot = start &+ position
         if let slots { slot = Int(slots[position]) }
         guard let ends else { return (base + slot &* width, width) }
@@ -231,33 +236,11 @@ struct ByteStrings {
     }
 
     /// Bytes of all strings together.
-    var byteCount: Int {
+    public var byteCount: Int {
         guard let ends else { return count * width }
         if slots == nil { return Int(ends[start + count]) - Int(ends[start]) }
         var total = 0
         for position in 0..<count { total &+= self[position].count }
         return total
-    }
-}
-
-/// Unsigned bytewise order.
-enum ByteOrder {
-    /// The first 8 bytes as a big-endian number, zeros after the end: orders like the bytes as far as it goes.
-    ///
-    /// Precondition: 8 bytes may be read at `source`.
-    @inline(__always)
-    static func prefix(_ source: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
-        let word = UInt64(bigEndian: UnsafeRawPointer(source).loadUnaligned(as: UInt64.self))
-        if length >= 8 { return word }
-        if length == 0 { return 0 }
-        return word & (~0 &<< UInt64(64 &- length &* 8))
-    }
-
-    @inline(__always)
-    static func less(
-        _ a: UnsafePointer<UInt8>, _ aCount: Int, _ b: UnsafePointer<UInt8>, _ bCount: Int
-    ) -> Bool {
-        let order = memcmp(a, b, min(aCount, bCount))
-        return order < 0 || order == 0 && aCount < bCount
     }
 }
