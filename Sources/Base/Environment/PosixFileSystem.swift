@@ -112,7 +112,11 @@ public struct PosixFileSystem: FileSystem {
 private final class PosixLock: FileLock {
     private let descriptor: Int32
     init(descriptor: Int32) { self.descriptor = descriptor }
-    deinit { close(descriptor) }
+    deinit {
+        // A child that has been forked and runs nothing yet has the file open too, and would hold the lock.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
 
 private final class PosixFile: File {
