@@ -296,6 +296,22 @@ def test_errors_say_what_to_do(warehouse, ask):
     firn("query", "SELECT 1", "--engine", "oracle", warehouse=warehouse).usage_error()
 
 
+def test_an_interruption_at_any_moment_leaves_nothing(warehouse, ask, duckdb_path, tmp_path):
+    """While the folder is made, while DuckDB starts, while it writes."""
+    create(warehouse, "t.rows", "id long required", [{"id": 1}])
+    sql = "SELECT count(*) FROM t.rows, range(1000000000) a, range(1000000000) b"
+    environment = clean_environment() | {"PATH": duckdb_path, "TMPDIR": str(ask.scratch)}
+    command = [BINARY, "query", sql, "--engine", "duckdb", "--warehouse", warehouse, "--to", tmp_path / "x.csv"]
+    for number in range(24):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(number * 0.005)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == -signal.SIGTERM
+        process.communicate()
+        assert os.listdir(ask.scratch) == [], number
+        assert [name for name in os.listdir(tmp_path) if "x.csv" in name or name.startswith(".firn")] == [], number
+
+
 def test_an_interrupted_query_leaves_nothing(warehouse, ask, duckdb_path, tmp_path):
     create(warehouse, "t.rows", "id long required", [{"id": 1}])
     sql = "SELECT count(*) FROM t.rows, range(1000000000) a, range(1000000000) b"

@@ -16,21 +16,26 @@ enum Interruption {
         var isWatching = false
     }
 
-    /// Runs `body`; a signal meanwhile runs `cleanUp`, once, before it ends the process.
+    /// Makes something and runs `body` with it; a signal meanwhile runs the clean-up that belongs to it, once, before it
+    /// ends the process. One that comes while it is being made waits for that.
     ///
-    /// `cleanUp` runs on another thread, while `body` is still running.
-    static func guarding<Result>(
-        _ cleanUp: @escaping @Sendable () -> Void, _ body: () throws -> Result
-    ) rethrows -> Result {
-        let number = state.withLock { state in
+    /// The clean-up runs on another thread, while `body` is still running.
+    static func guarding<Resource, Result>(
+        _ make: () throws -> (Resource, cleanUp: @Sendable () -> Void), _ body: (Resource) throws -> Result
+    ) throws -> Result {
+        var made: Resource?
+        let number = try state.withLock { state in
             if !state.isWatching { watch() }
             state.isWatching = true
+            let (resource, cleanUp) = try make()
+            made = resource
             state.next += 1
             state.cleanUps[state.next] = cleanUp
             return state.next
         }
         defer { state.withLock { _ = $0.cleanUps.removeValue(forKey: number) } }
-        return try body()
+        guard let made else { preconditionFailure("made above") }
+        return try body(made)
     }
 
     /// The signals that end this process: not those that whoever started it (`nohup`) has it ignore.

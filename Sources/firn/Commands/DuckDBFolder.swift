@@ -35,8 +35,13 @@ struct DuckDBFolder: Sendable {
         return path
     }
 
-    /// Removes the folder with all that is in it, best effort.
-    func remove() { Self.remove(path) }
+    /// Removes the folder with all that is in it, best effort; again where a file came into being meanwhile.
+    func remove() {
+        for _ in 0..<10 {
+            Self.remove(path)
+            if (try? Environment.live.files.status(path)) == nil { return }
+        }
+    }
 
     private static func remove(_ folder: String) {
         let files = Environment.live.files

@@ -30,8 +30,11 @@ struct DuckDBOptions: ParsableArguments {
         let clock = Environment.live.clock
         let deadline = timeoutSeconds.map { clock.monotonicNanos() + Int64($0) * 1_000_000_000 }
         let statement = try ForeignStatement(sql)
-        let folder = try DuckDBFolder()
-        try Interruption.guarding({ folder.remove() }) {
+        func makeFolder() throws -> (DuckDBFolder, cleanUp: @Sendable () -> Void) {
+            let folder = try DuckDBFolder()
+            return (folder, { folder.remove() })
+        }
+        try Interruption.guarding(makeFolder) { folder in
             defer { folder.remove() }
             var relations = DuckDBRelations(warehouse, statement, folder)
             let setUp = Self.settings(folder) + (try relations.script())

@@ -17,10 +17,12 @@ struct DuckDBProcess {
     func run(_ script: String) throws -> [UInt8] {
         try folder.write("script.sql", script)
         let (answer, errors) = (folder.file("answer.json"), folder.file("errors.txt"))
-        let process = try Self.spawn(
-            ["duckdb", "-batch", "-bail", "-init", "/dev/null", "-json", "-f", folder.file("script.sql")], answer,
-            errors)
-        let status = try Interruption.guarding({ kill(process, SIGKILL) }) { try wait(for: process) }
+        let command = ["duckdb", "-batch", "-bail", "-init", "/dev/null", "-json", "-f", folder.file("script.sql")]
+        func start() throws -> (pid_t, cleanUp: @Sendable () -> Void) {
+            let process = try Self.spawn(command, answer, errors)
+            return (process, { Self.end(process) })
+        }
+        let status = try Interruption.guarding(start) { try wait(for: $0) }
         let files = Environment.live.files
         guard status == 0 else {
             let message = try String(decoding: files.readAll(errors).prefix(Self.messageBytesMax), as: UTF8.self)
@@ -37,14 +39,20 @@ struct DuckDBProcess {
         var pauseMicros: UInt32 = 500
         while waitpid(process, &status, WNOHANG) == 0 {
             if let deadlineNanos, Environment.live.clock.monotonicNanos() > deadlineNanos {
-                kill(process, SIGKILL)
-                waitpid(process, &status, 0)
+                Self.end(process)
                 throw FirnError(.limitExceeded, "query_time_limit", "the query ran longer than --timeout")
             }
             usleep(pauseMicros)
             pauseMicros = min(pauseMicros * 2, 20_000)
         }
         return status
+    }
+
+    /// Returns when it writes no more.
+    private static func end(_ process: pid_t) {
+        kill(process, SIGKILL)
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
     }
 
     private static func spawn(_ command: [String], _ output: String, _ errors: String) throws -> pid_t {

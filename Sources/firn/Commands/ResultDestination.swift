@@ -33,9 +33,12 @@ struct ResultDestination: ParsableArguments {
     /// an error, or when a signal ends the process, nothing is left of it.
     func receive(_ body: (_ take: ([UInt8]) throws -> Void) throws -> Void) throws {
         guard let to else { return try body { Console.out($0) } }
-        let file = try ResultFile(AbsolutePath.make(to), overwrite: overwrite, environment: .live)
-        let partial = file.temporaryPath
-        try Interruption.guarding({ try? Environment.live.files.remove(partial) }) {
+        func open() throws -> (ResultFile, cleanUp: @Sendable () -> Void) {
+            let file = try ResultFile(AbsolutePath.make(to), overwrite: overwrite, environment: .live)
+            let partial = file.temporaryPath
+            return (file, { try? Environment.live.files.remove(partial) })
+        }
+        try Interruption.guarding(open) { file in
             do {
                 try body { try file.write($0) }
                 try file.finish()
