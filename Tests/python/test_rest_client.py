@@ -314,6 +314,24 @@ def test_what_is_not_committed_may_go_with_the_table(attached):
     assert attached.remote.ids() in ([1, 3, 4], [1, 2, 3, 4])
 
 
+def test_what_waits_in_a_killed_servers_log_is_not_let_go(attached):
+    """There is no server to ask, so the log itself tells."""
+    attached.at_edge.records(TABLE, rows(1)).ok()
+    attached.drain()
+    attached.hub.stop()
+    attached.at_edge.records(TABLE, rows(2)).ok()
+    attached.edge.kill()
+    refusal = attached.command("table", "detach", TABLE).failed()
+    assert "records_waiting" in refusal and "start the server" in refusal
+    attached.hub.start()
+    attached.edge.start()
+    attached.drain()
+    attached.edge.kill()
+    # Its records are in the log still, and in the table as well.
+    attached.command("table", "detach", TABLE).ok()
+    assert attached.remote.ids() == [1, 2]
+
+
 def other_edge(make_server, tmp_path, pair: Pair):
     edge = make_server(tmp_path / "edge2", flush_interval_ms=70).start()
     firn("table", "attach", TABLE, "--uri", f"{pair.hub.url}/iceberg", warehouse=edge.warehouse).ok()

@@ -44,10 +44,15 @@ extension Warehouse {
     /// with it, as when a table is dropped.
     ///
     /// Throws `.notFound` (`table_not_found`), `.invalidInput` (`not_attached`), `.conflict` (`remote_commit_open`)
-    /// while it is not known how a commit ended.
+    /// while it is not known how a commit ended, and (`records_waiting`) where `isWaitedFor` says so.
     ///
-    /// - Parameter force: leaves the files of such a commit where they are, and does not wait to know.
-    public func detach(_ id: TableIdentifier, force: Bool = false) throws {
+    /// - Parameters:
+    ///   - force: leaves the files of such a commit where they are, and does not wait to know.
+    ///   - isWaitedFor: whether acknowledged records above a log position, the last committed one, wait for this table.
+    public func detach(
+        _ id: TableIdentifier, force: Bool = false,
+        isWaitedFor: (_ table: UUID, _ position: UInt64) throws -> Bool = { _, _ in false }
+    ) throws {
         guard let attachment = try attachment(of: id) else {
             guard try tableExists(id) else { throw TablePointers.missing(id) }
             throw FirnError(
@@ -64,6 +69,12 @@ extension Warehouse {
                     "a commit to \(id) is not settled: try again when its catalog answers, or use --force",
                     context: ["table": id.description], cause: error)
             }
+        }
+        if !force, try isWaitedFor(attachment.tableUUID, try logPosition(attachment.tableUUID)) {
+            throw FirnError(
+                .conflict, "records_waiting",
+                "acknowledged records for \(id) are in the log and not in the table: start the server, which commits "
+                    + "them, or use --force to do without them", context: ["table": id.description])
         }
         try core.database.write { database in
             if let open = try OpenCommit.find(attachment.tableUUID, in: database) {

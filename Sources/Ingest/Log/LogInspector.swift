@@ -44,3 +44,23 @@ public struct LogInspector: Sendable {
         }
     }
 }
+
+extension LogInspector {
+    /// Whether the log of a warehouse that no server works on has records for a table above `position`, the last that is
+    /// committed.
+    ///
+    /// Throws `.corrupted` (`log_corrupted`) and `.io`: what cannot be read may hold some.
+    public static func holdsRecords(
+        of table: UUID, above position: UInt64, in directory: String, environment: Environment
+    ) throws -> Bool {
+        let log = LogDirectory(path: directory, files: environment.files)
+        guard try environment.files.status(directory) != nil else { return false }
+        var isFound = false
+        for number in try log.list().segments where !isFound {
+            _ = try LogInspector(log.segmentPath(number), environment: environment) { frame in
+                isFound = isFound || frame.position > position && frame.batches.contains { $0.table == table }
+            }
+        }
+        return isFound
+    }
+}

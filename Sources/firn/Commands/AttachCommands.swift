@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Catalog
+import Ingest
 
 /// Tables that another Iceberg REST catalog keeps.
 extension TableCommand {
@@ -79,8 +80,8 @@ extension TableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a table of another catalog go.",
             discussion: """
-                Nothing changes where it is kept. While a server has records for it that cannot be committed, or it is
-                not known how the last commit ended, --force is needed, and such records may be lost.
+                Nothing changes where it is kept. While the server or its log has records for it that are not committed,
+                or it is not known how the last commit ended, --force is needed, and such records may be lost.
                 """)
         @OptionGroup var location: WarehouseOptions
         @Argument(help: "namespace.table, as it is called here.") var table: String
@@ -89,16 +90,22 @@ extension TableCommand {
         func run() throws {
             let identifier = try TableIdentifier(parsing: table)
             let warehouse = try location.open()
-            if !force, try warehouse.attachment(of: identifier) != nil {
-                try Self.commitWaiting(identifier, beside: warehouse)
+            let server = LiveServer.find(warehouse: warehouse.directory)
+            if !force, let server, try warehouse.attachment(of: identifier) != nil {
+                try Self.commitWaiting(identifier, server)
             }
-            try warehouse.detach(identifier, force: force)
+            try warehouse.detach(identifier, force: force) { table, position in
+                // What a server has told us is committed need not be looked for.
+                guard server == nil else { return false }
+                return try LogInspector.holdsRecords(
+                    of: table, above: position, in: warehouse.directory + "/wal", environment: warehouse.environment)
+            }
             Console.out("detached \(identifier)\n")
         }
 
-        private static func commitWaiting(_ table: TableIdentifier, beside warehouse: Warehouse) throws {
+        private static func commitWaiting(_ table: TableIdentifier, _ server: LiveServer) throws {
             do {
-                try LiveServer.find(warehouse: warehouse.directory)?.flush(table)
+                try server.flush(table)
             } catch {
                 throw FirnError(
                     .conflict, "records_waiting",
