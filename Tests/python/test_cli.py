@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import subprocess
 from collections import Counter
 
 import pyarrow.compute as pc
@@ -12,6 +14,7 @@ from support.cli import firn
 from support.client import Client, Producer
 from support.flights import SHORT_SCHEMA
 from support.readers import sql_catalog
+from support.server import BINARY
 
 TABLE = "shop.orders"
 SCHEMA = "id long required, price decimal(9,2), at timestamptz, who string, tags list<string>, box struct<w int, h int>"
@@ -275,6 +278,18 @@ def test_ingest_a_file_and_query_it(flights, warehouse, tmp_path):
     first = expected.filter(pc.and_(pc.equal(expected["month"], 1), pc.equal(expected["day"], 1)))
     tails = set(first["tailnum"].drop_null().to_pylist())
     assert joined == [{"n": sum(tail in tails for tail in expected["tailnum"].to_pylist())}]
+
+
+def test_input_that_cannot_be_read_is_no_end(server, client, warehouse):
+    """Else a disk that fails in the middle of a file would end it there."""
+    client.create_table(TABLE, "id long")
+    command = [BINARY, "ingest", TABLE, "-", "--url", server.url]
+    folder = os.open(warehouse, os.O_RDONLY)
+    try:
+        done = subprocess.run(command, stdin=folder, capture_output=True, text=True, timeout=60)
+    finally:
+        os.close(folder)
+    assert done.returncode == 1 and "input_failed" in done.stderr and "directory" in done.stderr
 
 
 def test_through_a_server(server, client, warehouse, tmp_path):

@@ -1,6 +1,8 @@
 """G5: what was acknowledged before a reader asked is what it sees."""
 
 import json
+import signal
+import threading
 
 from support.cli import firn
 from support.client import Client, ndjson
@@ -32,6 +34,21 @@ def test_the_command_line_sees_what_was_acknowledged(make_server, warehouse):
     client.records(TABLE, ndjson([{"id": -1}])).ok()
     assert count(warehouse, "--no-flush") == sent
     assert count(warehouse) == sent + 1
+
+
+def test_a_server_that_stands_still_is_waited_for(make_server, warehouse):
+    """However slow it is, what it has acknowledged counts."""
+    server = make_server(warehouse, flush_interval_ms=600_000).start()
+    client = Client(server)
+    prepare(client)
+    client.records(TABLE, ndjson([{"id": 1}])).ok()
+    server.process.send_signal(signal.SIGSTOP)
+    going_on = threading.Timer(4, server.process.send_signal, [signal.SIGCONT])
+    going_on.start()
+    try:
+        assert count(warehouse) == 1
+    finally:
+        going_on.join()
 
 
 def test_queries_over_http_see_what_was_acknowledged(make_server, warehouse):

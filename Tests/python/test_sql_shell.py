@@ -302,6 +302,22 @@ def test_through_a_server(orders, make_server, open_terminal):
     assert "9\r\n(1 row" in terminal.run("SELECT 9 AS x;")
 
 
+def test_signals_do_not_break_a_statement_off(orders, make_server, open_terminal):
+    """The kernel does not go on with a read that has a time limit: a change of the terminal's size sent the statement
+    again, and the next one ended it."""
+    server = make_server(orders).start()
+    terminal = open_terminal("sql", "--url", server.url)
+    terminal.read_until("firn> ")
+    terminal.type(ENDLESS + ";\r")
+    terminal.read_until("FROM c;")
+    for _ in range(4):
+        wait_until_busy(server.process.pid)
+        terminal.process.send_signal(signal.SIGWINCH)
+    wait_until_busy(server.process.pid)
+    terminal.type("\x03")
+    assert "error" not in terminal.read_until(r"cancelled\s*firn> ")
+
+
 def test_markdown_over_http(client, server):
     sql = {"sql": "SELECT 1 AS n, 'a|b' AS t"}
     answer = client.once("POST", "/v1/query", body=sql, headers={"Accept": "text/markdown"}).ok()

@@ -14,6 +14,7 @@ final class HTTPConnection {
 
     let descriptor: Int32
     private let host: String
+    private let timeoutSeconds: Int
     private var input: [UInt8] = []
     private var at = 0
 
@@ -42,6 +43,7 @@ final class HTTPConnection {
         }
         descriptor = connected
         self.host = "\(host):\(port)"
+        self.timeoutSeconds = timeoutSeconds
         var on: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
         var patience = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
@@ -113,21 +115,40 @@ final class HTTPConnection {
     }
 
     private func receive() throws {
+        var failure: Int32 = 0
         input = [UInt8](unsafeUninitializedCapacity: 1 << 16) { room, used in
-            used = max(0, recv(descriptor, room.baseAddress, 1 << 16, 0))
+            used = Self.uninterrupted(&failure) { recv(descriptor, room.baseAddress, 1 << 16, 0) }
         }
         at = 0
-        guard !input.isEmpty else { throw FirnError(.io, "connection_lost", "the server closed the connection") }
+        guard !input.isEmpty else { throw lost(failure) }
     }
 
     private func send(_ bytes: [UInt8]) throws {
         var done = 0
         while done < bytes.count {
-            let sent = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
+            var failure: Int32 = 0
+            let sent = bytes.withUnsafeBytes { bytes in
+                Self.uninterrupted(&failure) {
+                    Glibc.send(descriptor, bytes.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
+                }
             }
-            guard sent > 0 else { throw FirnError(.io, "connection_lost", "the server closed the connection") }
+            guard sent > 0 else { throw lost(failure) }
             done += sent
         }
+    }
+
+    /// Repeats what a signal broke off: with a time limit, the kernel does not by itself. Answers bytes, 0 on `failure`.
+    private static func uninterrupted(_ failure: inout Int32, _ call: () -> Int) -> Int {
+        while true {
+            let count = call()
+            if count >= 0 { return count }
+            failure = errno
+            if failure != EINTR { return 0 }
+        }
+    }
+
+    private func lost(_ failure: Int32) -> FirnError {
+        guard failure == EAGAIN else { return FirnError(.io, "connection_lost", "the server closed the connection") }
+        return FirnError(.io, "no_answer", "no answer from \(host) for \(timeoutSeconds) s")
     }
 }

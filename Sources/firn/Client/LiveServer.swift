@@ -8,16 +8,16 @@ import Server
 /// A record in `wal/server.json` counts only while the process it names holds the lock of the warehouse's log, so that
 /// what a killed server left behind, or another server on its old port, is never asked.
 struct LiveServer {
-    private static let patienceSeconds = 2
     private static let flushSeconds = 60
 
     let url: String
 
+    /// A server that takes no connections is only starting, or stopping, and commits all it has by itself. One that
+    /// answers slowly is a server all the same.
     static func find(warehouse directory: String) -> LiveServer? {
         guard let record = ServerRecord.read(warehouse: directory, files: Environment.live.files),
             holdsLock(record.pid, directory + "/wal/lock"),
-            let client = try? FirnClient(record.url, timeoutSeconds: patienceSeconds),
-            (try? client.call("GET", "/healthz", retry: false)) != nil
+            (try? FirnClient(record.url).open()) != nil
         else { return nil }
         return LiveServer(url: record.url)
     }

@@ -73,15 +73,26 @@ struct IngestInput {
 
     private mutating func read() throws {
         let room = 1 << 18
-        let piece =
-            try file?.read(at: readBytes, count: room)
-            ?? [UInt8](unsafeUninitializedCapacity: room) { space, used in
-                used = max(0, Glibc.read(STDIN_FILENO, space.baseAddress, room))
-            }
+        let piece = try file?.read(at: readBytes, count: room) ?? Self.readStandardInput(room)
         readBytes += piece.count
         rest.removeFirst(start)
         start = 0
         if piece.isEmpty { ended = true } else { rest += piece }
+    }
+
+    /// Up to `count` bytes, none at the end. A read that fails is not taken for the end: half a file would be ingested.
+    private static func readStandardInput(_ count: Int) throws -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { room, used in
+            var got = 0
+            repeat { got = Glibc.read(STDIN_FILENO, room.baseAddress, count) } while got < 0 && errno == EINTR
+            if got < 0 { failure = errno }
+            used = max(0, got)
+        }
+        guard failure == 0 else {
+            throw FirnError(.io, "input_failed", "cannot read standard input: \(String(cString: strerror(failure)))")
+        }
+        return bytes
     }
 
     mutating func next() throws -> Batch? {

@@ -38,15 +38,19 @@ enum Interrupts {
         take([SIGINT, SIGTERM, SIGHUP, SIGWINCH])
     }
 
+    /// A shell begins with what somebody has entered: Ctrl-C cancels it from now on, and no earlier one does.
+    static func begin() { state.withLock { $0.isInterrupted = false } }
+
     /// Runs the body; Ctrl-C meanwhile calls `cancel`, from another thread.
     ///
-    /// - Throws: `cancelled` when the body failed after Ctrl-C.
+    /// - Throws: `cancelled` when the body failed after Ctrl-C, or did not begin as that came before.
     static func during<T>(_ cancel: @escaping @Sendable () -> Void, _ body: () throws -> T) throws -> T {
-        state.withLock {
+        let isInterrupted = state.withLock {
             $0.cancel = cancel
-            $0.isInterrupted = false
+            return $0.isInterrupted
         }
         defer { state.withLock { $0.cancel = nil } }
+        guard !isInterrupted else { throw cancelled }
         do {
             return try body()
         } catch {

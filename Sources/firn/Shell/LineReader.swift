@@ -31,7 +31,10 @@ final class LineReader {
                 if key == .enter || key == .control("c") { show() }
                 switch act(editor.handle(key)) {
                 case .goOn: continue
-                case .text(let text): return text
+                case .text(let text):
+                    // As long as the terminal is raw, Ctrl-C is a key.
+                    Interrupts.begin()
+                    return text
                 case .leave: return nil
                 }
             }
