@@ -34,7 +34,7 @@ SHARED_IDS = range(40)
 # What a command may say beside writers that are faster than it, every row staying as it was.
 EXCUSES = (
     "other writers won", "others changed the table", "is busy", "locked", "maintaining the table",
-    "no ancestor", "is gone", "are not live any more", "deletes were added",
+    "no ancestor", "is gone", "are not live any more", "deletes were added", "may have expired", "has another holder",
 )  # fmt: skip
 
 
