@@ -1,6 +1,7 @@
 """G6: the same table before and after compaction, under continuing ingest, in two engines and at every snapshot."""
 
 import threading
+import time
 
 import pytest
 
@@ -36,6 +37,14 @@ class Stream(threading.Thread):
                 self.sent += answer.json["accepted"]
         except BaseException as failure:
             self.failure = failure
+
+    def goes_on(self):
+        """Returns when one more batch is on its way."""
+        before, deadline = self.producer.sequence, time.monotonic() + 60
+        while self.producer.sequence == before:
+            assert self.is_alive(), f"the stream has ended: {self.failure!r}"
+            assert time.monotonic() < deadline, "no batch in a minute"
+            time.sleep(0.005)
 
     def finish(self):
         self.stopping.set()
@@ -77,6 +86,7 @@ def test_compaction_under_ingest_changes_no_result(flights, make_server, warehou
     stream.start()
     report = client.compact(TABLE).json
     by_cli = firn("compact", TABLE, warehouse=warehouse)
+    stream.goes_on()
     stream.finish()
     client.flush(TABLE)
     by_cli.ok()

@@ -33,7 +33,10 @@ def duckdb_path(tmp_path_factory) -> str:
         return f"{Path(found).parent}:{os.environ['PATH']}"
     folder = tmp_path_factory.mktemp("duckdb")
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), f"duckdb-cli=={VERSION}"]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=300)
+    try:
+        done = subprocess.run(install, capture_output=True, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        pytest.skip("no duckdb on the PATH, and PyPI does not answer")
     programs = [path for path in folder.rglob("duckdb") if path.is_file() and path.stat().st_size > 1 << 20]
     if done.returncode != 0 or not programs:
         pytest.skip(f"no duckdb on the PATH, and none to be had: {done.stderr.strip()[-200:]}")
@@ -319,16 +322,30 @@ def test_an_interrupted_query_leaves_nothing(warehouse, ask, duckdb_path, tmp_pa
     command = [BINARY, "query", sql, "--engine", "duckdb", "--warehouse", warehouse, "--to", tmp_path / "x.csv"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_for(lambda: len(children.read_text().split()) == 1, "no DuckDB was started")
+        (child,) = children.read_text().split()
+        # Into the query, which takes for ever.
         time.sleep(2)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        assert len(children) == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == -signal.SIGTERM
+        assert process.wait(timeout=60) == -signal.SIGTERM
     finally:
         process.kill()
         process.communicate()
     assert os.listdir(ask.scratch) == [] and not (tmp_path / "x.csv").exists()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{children[0]}").exists() and time.monotonic() < deadline:
+    wait_for(lambda: not runs(child), "DuckDB goes on")
+
+
+def wait_for(condition, complaint: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, complaint
         time.sleep(0.05)
-    assert not Path(f"/proc/{children[0]}").exists(), "DuckDB goes on"
+
+
+def runs(process: str) -> bool:
+    """Not a zombie, which whoever adopted it may be slow to collect."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

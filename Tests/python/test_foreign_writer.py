@@ -14,6 +14,8 @@ from support.readers import READERS, sql_catalog
 TABLE = "shared.readings"
 FOREIGN_COMMITS = 15
 FOREIGN_ROWS = 100
+# Attempts, each of five of its own.
+POLITE_AFTER = 3
 
 
 class ForeignWriter(threading.Thread):
@@ -25,6 +27,9 @@ class ForeignWriter(threading.Thread):
         self.conflicts = 0
         self.sources: list[str] = []
         self.failure = None
+        # Closed while Firn lets it go first: a slow machine makes the writer that needs longer lose every time.
+        self.gate = threading.Event()
+        self.gate.set()
 
     def run(self):
         try:
@@ -40,9 +45,13 @@ class ForeignWriter(threading.Thread):
             self.failure = failure
 
     def append(self, table, rows):
-        for _ in range(200):
+        for attempt in range(200):
+            if attempt == POLITE_AFTER:
+                self.gate.clear()
             try:
-                return table.append(rows)
+                table.append(rows)
+                self.gate.set()
+                return
             except CommitFailedException:
                 self.conflicts += 1
             except OperationalError as error:
@@ -74,6 +83,7 @@ def test_two_writers_lose_nothing(make_server, warehouse):
     writer.start()
     batches = 0
     while writer.is_alive():
+        writer.gate.wait(5)
         send()
         batches += 1
         if batches % 80 == 79:
@@ -90,8 +100,9 @@ def test_two_writers_lose_nothing(make_server, warehouse):
 
     history = sql_catalog(warehouse).load_table(TABLE).metadata.snapshots
     # The histories did interleave: Firn committed on top of PyIceberg's snapshots and the other way round.
-    foreign = [s.sequence_number for s in history if int(s.summary["added-records"] or 0) == FOREIGN_ROWS]
-    assert len(foreign) >= FOREIGN_COMMITS
+    appends = [s for s in history if s.summary.operation.value == "append"]
+    foreign = [s.sequence_number for s in appends if s.summary["firn.log-position"] is None]
+    assert len(foreign) == FOREIGN_COMMITS
     between = [s for s in history if foreign[0] < s.sequence_number < foreign[-1] and s.sequence_number not in foreign]
     assert between, "the two writers never overlapped"
 

@@ -92,7 +92,7 @@ def _fill_refuse_free_recover(server, small_disk, spare_mib):
     # The refused batch goes on under its own sequence; no restart.
     lives = server.lives
     for _ in range(5):
-        acknowledged += producer.send(body(producer.sequence + 1), deadline_s=30).json["accepted"]
+        acknowledged += producer.send(body(producer.sequence + 1)).json["accepted"]
     client.flush(TABLE)
     server.assert_alive()
     assert server.lives == lives

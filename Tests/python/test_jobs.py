@@ -69,7 +69,7 @@ def test_a_running_job_is_cancelled_from_another_process(server, client, warehou
     client.once("PUT", "/v1/tables/app/events/schedules/slow", body=SLOW).ok()
     (job,) = wait_for(lambda: jobs(client, state="running", kind="compact"), "running job")
     assert "asked" in firn("jobs", "cancel", job["id"], warehouse=warehouse).ok().stdout
-    wait_for(lambda: jobs(client, state="cancelled"), "cancelled job", 10)
+    wait_for(lambda: jobs(client, state="cancelled"), "cancelled job")
     done = client.once("GET", f"/v1/jobs/{job['id']}").ok().json
     assert done["cancel-requested"] and done["finished"]
     # Left alone for a while, although its schedule is due every second.
@@ -100,9 +100,8 @@ def test_a_stopping_server_leaves_its_job_planned(server, client, warehouse):
     fill(client)
     client.once("PUT", "/v1/tables/app/events/schedules/slow", body=SLOW).ok()
     (job,) = wait_for(lambda: jobs(client, state="running", kind="compact"), "running job")
-    started = time.monotonic()
-    server.stop()
-    assert time.monotonic() - started < 20
+    # The run would go on for hours; `stop` gives up after a minute.
+    assert server.stop() == 0
     (left,) = firn("jobs", "list", TABLE, "--kind", "compact", "--output", "ndjson", warehouse=warehouse).rows()
     assert (left["id"], left["state"]) == (job["id"], "planned")
     firn("compact", TABLE, warehouse=warehouse).ok()
@@ -144,8 +143,8 @@ def test_schedules_of_patterns(server, client, warehouse):
 def test_the_policy_follows_commits(server, client):
     client.create_table(TABLE, "id long required", properties=EAGER)
     fill(client)
-    wait_for(lambda: len(client.files(TABLE)) < 8, "compaction after commits", 10)
-    wait_for(lambda: jobs(client, kind="compact", state="done"), "job of the policy", 20)
+    wait_for(lambda: len(client.files(TABLE)) < 8, "compaction after commits")
+    wait_for(lambda: jobs(client, kind="compact", state="done"), "job of the policy", 60)
     assert jobs(client, kind="compact")[0]["reason"] == "policy"
 
 

@@ -34,7 +34,9 @@ SHARED_IDS = range(40)
 # What a command may say beside writers that are faster than it, every row staying as it was.
 EXCUSES = (
     "other writers won", "others changed the table", "is busy", "locked", "maintaining the table",
-    "no ancestor", "is gone", "are not live any more", "deletes were added",
+    "no ancestor", "is gone", "are not live any more", "deletes were added", "has another holder",
+    # What it began with is expired and collected: history is short here, and a loaded machine slow.
+    "may have expired", "o such file",
 )  # fmt: skip
 
 
