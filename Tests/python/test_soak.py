@@ -102,7 +102,7 @@ class OnceSender(Sender):
 class Compactor(threading.Thread):
     def __init__(self, server):
         super().__init__(name="compactor")
-        self.client = Client(server, timeout=60)
+        self.client = Client(server, timeout=120)
         self.stopping = threading.Event()
         self.runs = 0
         self.failure = None

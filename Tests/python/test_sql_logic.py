@@ -20,7 +20,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.slt"))
 # A process a statement is slow; over HTTP all run.
 CLI_SHARE = 8
 # For a statement with a time limit of one second.
-PATIENCE_S = 8
+PATIENCE_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,15 @@ HUGE = {
 
 def run_alone(sql: str, warehouse: Path) -> tuple[int, float, int]:
     """Exit code (negative for a signal), seconds and peak memory in bytes of `firn query --timeout 1`."""
+    for _ in range(20):
+        code, seconds, memory = watched(sql, warehouse)
+        # Some statements are refused so soon that the program may end before it is looked at.
+        if memory:
+            break
+    return code, seconds, memory
+
+
+def watched(sql: str, warehouse: Path) -> tuple[int, float, int]:
     command = [str(BINARY), "query", "--timeout", "1", "--warehouse", str(warehouse), "--", sql]
     start = time.monotonic()
     with open(os.devnull, "wb") as nowhere:
