@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent / "sql"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.slt"))
 # A process a statement is slow; over HTTP all run.
 CLI_SHARE = 8
+# Files that statements of the scripts try to make; somebody else's are no fault of theirs.
+FORBIDDEN = [path for path in (Path("/tmp/other.db"), Path("/tmp/copy.db")) if not path.exists()]
 # For a statement with a time limit of one second.
 PATIENCE_S = 20
 
@@ -227,5 +229,4 @@ def test_nothing_was_changed(scripts):
     assert run("SELECT id, s FROM r.t") == [(1, "a")]
     assert run('SELECT count(*) FROM "r.t$snapshots"') == [(1,)]
     assert run("SELECT 'a' LIKE 'A'") == [(0,)]
-    for path in ("/tmp/other.db", "/tmp/copy.db"):
-        assert not Path(path).exists()
+    assert [path for path in FORBIDDEN if path.exists()] == []
