@@ -95,6 +95,7 @@ def gap(engine: str, cell: Cell, has_deletes: bool) -> str | None:
     return None
 
 
+@pytest.mark.limit(300)
 @pytest.mark.parametrize("cell", cells(FULL), ids=str)
 def test_every_snapshot_in_every_engine(warehouse, cell):
     life = Life(warehouse, cell, random.Random(zlib.crc32(str(cell).encode()))).run()

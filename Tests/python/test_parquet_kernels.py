@@ -7,4 +7,4 @@ def test_every_kernel_runs():
     kernels = tool("kernels", "--runs", 1)
     assert len(kernels) > 20
     assert len({kernel["kernel"] for kernel in kernels}) == len(kernels)
-    assert all(kernel["mb_per_second"] > 0 for kernel in kernels)
+    assert all(kernel.keys() == {"kernel", "mb_per_second"} for kernel in kernels)

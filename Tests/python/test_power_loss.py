@@ -39,7 +39,7 @@ def disk(request, tmp_path):
     disk.discard()
 
 
-@pytest.mark.limit(120 + 8 * CUTS)
+@pytest.mark.limit(240 + 8 * CUTS)
 def test_acknowledged_records_survive_power_cuts(disk, tmp_path):
     warehouse = disk.mount_point / "warehouse"
     server = Server(warehouse, tmp_path, flush_interval_ms=120).start()

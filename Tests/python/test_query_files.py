@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.cli import firn
+from support.processes import wait_until_busy
 from support.readers import READERS, duckdb_connection
 from support.server import BINARY, clean_environment
 
@@ -176,9 +177,9 @@ def test_an_interrupted_query_leaves_nothing(table, tmp_path, ending, name):
         while not any(entry.endswith(".partial") for entry in os.listdir(tmp_path)):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.3)
+        wait_until_busy(process.pid)
         process.send_signal(ending)
-        assert process.wait(timeout=10) == -ending
+        assert process.wait(timeout=60) == -ending
     finally:
         process.kill()
         process.communicate()
@@ -191,9 +192,9 @@ def test_an_ignored_signal_stays_ignored(table, tmp_path):
         [BINARY, "query", ENDLESS, "--to", tmp_path / "x.csv", "--warehouse", table, "--timeout", "3"],
         env=clean_environment(), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )  # fmt: skip
-    time.sleep(1)
+    wait_until_busy(process.pid, 0.1)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=60) == 1
 
 
 def test_a_failed_query_leaves_nothing(table, tmp_path):

@@ -1,6 +1,7 @@
 """When schedules run: every run of many zones and years beside Python's zoneinfo, and what the commands refuse."""
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -75,9 +76,11 @@ def test_every_shown_hour_beside_zoneinfo(zone):
 
 @pytest.mark.limit(300)
 def test_every_zone_can_be_read():
-    """The next noon of every zone that Python knows."""
+    """The next noon of every zone that the system has; Python may know older names from a package."""
     start = datetime(2026, 11, 22, tzinfo=UTC)
-    for zone in sorted(available_timezones())[::6]:
+    zones = [zone for zone in sorted(available_timezones()) if Path("/usr/share/zoneinfo", zone).exists()]
+    assert len(zones) > 300
+    for zone in zones[::6]:
         run = predicted("0 12 * * *", zone, start, 1)[0]
         assert run.astimezone(ZoneInfo(zone)).hour == 12, zone
 

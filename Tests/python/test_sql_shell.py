@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import unicodedata
 import pytest
 
 from support.cli import firn
+from support.processes import wait_until_busy
 from support.server import BINARY, clean_environment
 from support.terminal import Terminal
 
@@ -149,12 +151,13 @@ def test_control_c(shell):
     shell.read_until(r"\^C\s*firn> ")
     shell.type(ENDLESS + ";\r")
     shell.read_until("FROM c;")
-    time.sleep(1)
+    wait_until_busy(shell.process.pid)
     shell.type("\x03")
     shell.read_until(r"cancelled\s*firn> ")
     assert "7\r\n(1 row" in shell.run("SELECT 7;")
-    # Between statements, a signal from elsewhere changes nothing.
+    # Between statements, a signal from elsewhere changes nothing. A thread takes it, and must not find the next one.
     shell.process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
     assert "8\r\n(1 row" in shell.run("SELECT 8;")
 
 
@@ -267,7 +270,7 @@ def test_control_c_ends_a_script(orders):
         process.stdin.write(f"SELECT 1 AS x; {ENDLESS}; SELECT 2 AS x;\n".encode())
         process.stdin.flush()
         assert json.loads(process.stdout.readline()) == {"x": 1}
-        time.sleep(0.5)
+        wait_until_busy(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read() == b"cancelled\n"
@@ -296,7 +299,7 @@ def test_through_a_server(orders, make_server, open_terminal):
     terminal.run("SELECT x FROM shop.orders;", r"error: no such column: x.*\s+\.schema.*\s*firn> ")
     terminal.type(ENDLESS + ";\r")
     terminal.read_until("FROM c;")
-    time.sleep(1)
+    wait_until_busy(server.process.pid)
     terminal.type("\x03")
     terminal.read_until(r"cancelled\s*firn> ")
     assert "9\r\n(1 row" in terminal.run("SELECT 9 AS x;")
@@ -354,11 +357,20 @@ def test_table_on_a_terminal(orders, open_terminal):
     assert show(many, columns=40).endswith("(1 row, 5 of 20 columns; --wide shows all)\r\n")
 
 
+def shown(master: int) -> str:
+    """All that a program has written, escape sequences included: the terminal may hand it over in pieces."""
+    text = ""
+    while not text.endswith("(1 row)\r\n"):
+        assert select.select([master], [], [], 30)[0], f"only {text!r} came"
+        text += os.read(master, 1 << 16).decode()
+    return text
+
+
 def test_null_is_dimmed_on_a_terminal(orders, open_terminal):
     for variables, expected in [({}, "\x1b[2mNULL\x1b[0m"), ({"NO_COLOR": "1"}, "\r\nNULL\r\n")]:
         terminal = open_terminal("query", "SELECT NULL AS x", "--warehouse", orders, env=variables)
         assert terminal.wait() == 0
-        assert expected in os.read(terminal.master, 1 << 16).decode()
+        assert expected in shown(terminal.master)
 
 
 def test_widths_are_those_of_unicode(orders):

@@ -77,7 +77,9 @@ class Client:
         for attempt in itertools.count(1):
             try:
                 answer = self.once(method, path, **kwargs)
-                if answer.status not in RETRY_STATUS:
+                # The same batch again, while its first sending is still on its way.
+                is_in_flight = answer.status == 409 and answer.json and answer.json.get("code") == "in_flight"
+                if answer.status not in RETRY_STATUS and not is_in_flight:
                     answer.attempts = attempt
                     return answer
                 last = f"HTTP {answer.status}: {answer.text[:300]}"

@@ -16,7 +16,7 @@ TOOL = Path(os.environ.get("FIRN_PARQUET_TOOL", ROOT / ".build" / "release" / "p
 def run(*arguments) -> subprocess.CompletedProcess:
     assert TOOL.exists(), f"{TOOL} does not exist: run `make test-python`, which builds it, or set FIRN_PARQUET_TOOL"
     return subprocess.run(
-        [str(TOOL), *map(str, arguments)], capture_output=True, text=True, timeout=60, env=clean_environment()
+        [str(TOOL), *map(str, arguments)], capture_output=True, text=True, timeout=110, env=clean_environment()
     )
 
 

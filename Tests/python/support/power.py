@@ -46,7 +46,7 @@ class LoopDisk:
 
     def unmount(self) -> None:
         gc.collect()  # Readers may still hold files open.
-        for _ in range(200):
+        for _ in range(600):
             done = subprocess.run(["umount", str(self.mount_point)], capture_output=True, text=True)
             if done.returncode == 0:
                 return
@@ -62,7 +62,8 @@ class LoopDisk:
 def freeze(pid: int) -> None:
     """Returns when every thread stands still; the signal alone only says that they shall."""
     os.kill(pid, signal.SIGSTOP)
-    deadline = time.monotonic() + 10
+    # A thread that waits for the disk only stops when the disk has answered.
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         states = []
         for stat in Path(f"/proc/{pid}/task").glob("*/stat"):

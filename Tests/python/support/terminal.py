@@ -1,5 +1,6 @@
 """A program on a terminal of its own: types keys, and reads what appears."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -24,6 +25,8 @@ class Terminal:
         self.resize(columns, rows, tell=False)
         self.settings = termios.tcgetattr(self.slave)
         self.text = ""
+        # A read may end in the middle of a letter.
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.process = subprocess.Popen(
             [str(BINARY), *map(str, arguments)], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             env=clean_environment() | {"TERM": "xterm"} | (env or {}), start_new_session=True,
@@ -38,7 +41,7 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
-    def read_until(self, pattern: str, timeout: float = 30) -> str:
+    def read_until(self, pattern: str, timeout: float = 60) -> str:
         """Everything up to the end of the first match, escape sequences left out; later reads begin there."""
         deadline = time.monotonic() + timeout
         while True:
@@ -51,7 +54,7 @@ class Terminal:
             assert left > 0, f"no {pattern!r} appeared in {plain!r}"
             ready, _, _ = select.select([self.master], [], [], left)
             if ready:
-                self.text += os.read(self.master, 1 << 16).decode(errors="replace")
+                self.text += self.decoder.decode(os.read(self.master, 1 << 16))
 
     def run(self, statement: str, pattern: str = r"\(\d+ rows?.*\)\s*firn> ") -> str:
         """Types a line and Enter, and reads to the next prompt."""
@@ -61,7 +64,7 @@ class Terminal:
     def is_as_found(self) -> bool:
         return termios.tcgetattr(self.slave) == self.settings
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 60) -> int:
         return self.process.wait(timeout)
 
     def close(self) -> None:
