@@ -67,7 +67,7 @@ def make_server(request, tmp_path):
 
     yield make
     for server in servers:
-        server.kill()
+        server.close()
 
 
 @pytest.fixture
