@@ -35,7 +35,7 @@ class Server:
         self, warehouse: Path, scratch: Path, *, flush_interval_ms: int = 200, options: tuple = (),
         keeps_port: bool = False, wrapper: tuple = (),
     ):  # fmt: skip
-        """`wrapper` is a command that runs the server's command. Without `keeps_port` every life has a port of its own."""
+        """Every life has a port of its own unless it `keeps_port`. `wrapper` is a command that runs the server's."""
         self.warehouse = Path(warehouse)
         self.wrapper = [str(word) for word in wrapper]
         self._held = held_port() if keeps_port else None
