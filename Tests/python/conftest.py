@@ -1,6 +1,7 @@
 """Fixtures: a fresh warehouse and server a test, a hard time limit for each, and the source data once a run."""
 
 import faulthandler
+import os
 import signal
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from support.client import Client
 from support.server import BINARY, Server
 
 DEFAULT_LIMIT_S = 120
+
+# Other libraries would ask the servers of this machine through the proxy that their environment names.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 
 def pytest_configure(config):
@@ -67,7 +71,7 @@ def make_server(request, tmp_path):
 
     yield make
     for server in servers:
-        server.kill()
+        server.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ and DuckDB read must be what was acknowledged.
 `FIRN_KILLS` sets the number of kills (`make soak`: 500), `FIRN_SEED` the random points.
 """
 
-import socket
 import time
 from collections import Counter
 
@@ -41,17 +40,11 @@ NAMES = ["torture.events", "torture.moved"]
 ENGINES = {"pyiceberg": read_pyiceberg, "duckdb": read_duckdb}
 
 
-def free_port() -> int:
-    """wrk keeps to one port through all lives of the server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def torture(make_server, warehouse, tmp_path):
     """The server, its table and everybody who works on it."""
-    return Torture(make_server(warehouse, flush_interval_ms=150, port=free_port()), warehouse, tmp_path)
+    # wrk knows one port only.
+    return Torture(make_server(warehouse, flush_interval_ms=150, keeps_port=True), warehouse, tmp_path)
 
 
 class Torture:

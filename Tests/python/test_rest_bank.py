@@ -6,7 +6,6 @@ told. `FIRN_BANK_SECONDS` sets how long; `FIRN_SEED` when the kills come.
 
 import os
 import random
-import socket
 import threading
 import time
 import uuid
@@ -169,15 +168,9 @@ def total(metadata_location: str) -> int:
     return sum(StaticTable.from_metadata(metadata_location).scan().to_arrow()["balance"].to_pylist())
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @pytest.mark.limit(120 + 3 * SECONDS)
 def test_the_total_never_changes(make_server, warehouse):
-    server = make_server(warehouse, port=free_port()).start()
+    server = make_server(warehouse, keeps_port=True).start()
     catalog = pyiceberg_catalog(server)
     catalog.create_namespace("bank")
     tellers = [PyIcebergTeller(server, 0), PyIcebergTeller(server, 1), DuckDBTeller(server, 2)]

@@ -12,6 +12,7 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import LongType, NestedField, StringType
+from sqlalchemy.exc import OperationalError
 
 from support import chaos
 from support.chaos import Killer
@@ -89,6 +90,9 @@ class Appender(Actor):
                 break
             except CommitFailedException:
                 pass
+            except OperationalError as error:
+                # PyIceberg waits 5 s for SQLite's lock and then gives up; nothing was written.
+                assert "locked" in str(error), error
         self.ids.append(name)
         self.stopping.wait(0.3)
 

@@ -8,6 +8,12 @@ from support.rest import duckdb_catalog, pyiceberg_catalog
 
 
 @pytest.fixture
+def server(make_server, warehouse):
+    """DuckDB does not try again what a compaction came before."""
+    return make_server(warehouse, options=("--no-compaction",)).start()
+
+
+@pytest.fixture
 def lake(server):
     with duckdb_catalog(server) as lake:
         lake.execute("CREATE SCHEMA lake.shop")

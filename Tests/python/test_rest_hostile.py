@@ -29,7 +29,10 @@ def mutated(document, chance: random.Random):
     """A copy with one to three values replaced, dropped or doubled."""
     document = copy.deepcopy(document)
     for _ in range(chance.randint(1, 3)):
-        *parents, last = chance.choice(places(document, [])[1:] or [("updates",)])
+        inside = places(document, [])[1:]
+        if not inside:
+            break
+        *parents, last = chance.choice(inside)
         owner = document
         for key in parents:
             owner = owner[key]
@@ -104,13 +107,14 @@ def test_nothing_in_a_request_breaks_server_or_table(server, version):
     rest.create_table(TABLE, properties={"format-version": version})
     rest.create_table("shop.spare")
     chance = random.Random(int(os.environ.get("FIRN_SEED", "1")))
-    rows, seen = 0, {}
+    seen = {}
 
     def ingest():
-        rest.client.records(TABLE, ndjson([{"id": rows}])).ok()
+        answer = rest.client.records(TABLE, ndjson([{"id": 1}]))
+        # A request may have added a column that every record must have.
+        assert answer.status == 200 or answer.json["code"] == "all_records_rejected", answer.text
 
     ingest()
-    rows += 1
     for number in range(REQUESTS):
         if number % 25 == 0:
             metadata = rest.load(TABLE)["metadata"]

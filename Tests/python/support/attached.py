@@ -1,7 +1,6 @@
 """Two servers: the hub, whose catalog has the tables, and the edge, which takes records for them."""
 
 import json
-import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -20,12 +19,6 @@ from support.server import Server
 TABLE = "shop.orders"
 # What the edge answers while it cannot reach the other catalog.
 AWAY = "remote_unavailable"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Remote:
@@ -58,8 +51,8 @@ class Pair:
     """`uri` is where the edge finds the hub; a proxy's in most tests."""
 
     def __init__(self, make_server, scratch: Path, *, flush_interval_ms: int = 100):
-        self.hub = make_server(scratch / "hub", port=free_port())
-        self.edge = make_server(scratch / "edge", port=free_port(), flush_interval_ms=flush_interval_ms)
+        self.hub = make_server(scratch / "hub", keeps_port=True)
+        self.edge = make_server(scratch / "edge", keeps_port=True, flush_interval_ms=flush_interval_ms)
         self.hub.start()
         self.edge.start()
         self.at_hub = Client(self.hub)

@@ -43,14 +43,18 @@ class RestCatalog:
                 body = json.loads(self.rfile.read(length)) if length else {}
                 parts = [part for part in self.path.split("?")[0].split("/") if part][1:]
                 try:
-                    self.answer(*outer.route(self.command, parts, body))
+                    answer = outer.route(self.command, parts, body)
                 except NoSuchTableError as error:
-                    self.answer(404, problem(404, "NoSuchTableException", error))
+                    answer = 404, problem(404, "NoSuchTableException", error)
                 except CommitFailedException as error:
-                    self.answer(409, problem(409, "CommitFailedException", error))
+                    answer = 409, problem(409, "CommitFailedException", error)
                 except Exception as error:
                     outer.failures.append(f"{self.command} {self.path}: {error!r}")
-                    self.answer(500, problem(500, type(error).__name__, error))
+                    answer = 500, problem(500, type(error).__name__, error)
+                try:
+                    self.answer(*answer)
+                except ConnectionError:
+                    self.close_connection = True  # The client was killed meanwhile.
 
             do_GET = do_POST = do_HEAD = do_DELETE = handle_any
 

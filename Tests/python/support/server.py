@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,17 +17,29 @@ def clean_environment() -> dict:
     return {k: v for k, v in os.environ.items() if not k.startswith("FIRN_")} | {"TZ": "UTC"}
 
 
+def held_port() -> socket.socket:
+    """Has a free port that nobody is given by chance, not even between two lives: bound, and left to who asks for it.
+
+    As nothing listens here, a server that asks for just this port gets it.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
 class Server:
     """One `firn serve` on one warehouse, through any number of lives."""
 
     def __init__(
-        self, warehouse: Path, scratch: Path, *, flush_interval_ms: int = 200, options: tuple = (), port: int = 0,
-        wrapper: tuple = (),
+        self, warehouse: Path, scratch: Path, *, flush_interval_ms: int = 200, options: tuple = (),
+        keeps_port: bool = False, wrapper: tuple = (),
     ):  # fmt: skip
-        """`port` 0 takes another free one in every life. `wrapper` is a command that runs the server's command."""
+        """Every life has a port of its own unless it `keeps_port`. `wrapper` is a command that runs the server's."""
         self.warehouse = Path(warehouse)
         self.wrapper = [str(word) for word in wrapper]
-        self.requested_port = port
+        self._held = held_port() if keeps_port else None
+        self.requested_port = self._held.getsockname()[1] if self._held else 0
         self.options = ["--flush-interval-ms", str(flush_interval_ms), *map(str, options)]
         self.port_file = Path(scratch) / "port"
         self.log_path = Path(scratch) / "server.log"
@@ -34,7 +47,7 @@ class Server:
         self.lives = 0
         # When the newest life was ready, on the monotonic clock.
         self.started_at = 0.0
-        self._port: int | None = port or None
+        self._port: int | None = self.requested_port or None
         # A chaos thread restarts the server while the test asks for its URL.
         self._lock = threading.RLock()
 
@@ -91,6 +104,12 @@ class Server:
             if self.process is not None:
                 self.process.kill()
                 self.process.wait(timeout=30)
+
+    def close(self) -> None:
+        """The last life is over, and the port is anybody's."""
+        self.kill()
+        if self._held is not None:
+            self._held.close()
 
     def restart_after_kill(self) -> None:
         with self._lock:
