@@ -39,10 +39,10 @@ import Testing
             }
         }
         // Three jobs wait inside for the gate; a fourth can not have started.
-        for _ in 0..<3 { #expect(arrived.wait(milliseconds: 5000)) }
+        for _ in 0..<3 { #expect(arrived.wait(milliseconds: 60_000)) }
         #expect(!arrived.wait(milliseconds: 50))
         for _ in 0..<6 { gate.signal() }
-        for _ in 0..<6 { #expect(done.wait(milliseconds: 5000)) }
+        for _ in 0..<6 { #expect(done.wait(milliseconds: 60_000)) }
         #expect(state.withLock { $0.most } == 3)
     }
 }

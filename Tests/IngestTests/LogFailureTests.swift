@@ -202,7 +202,8 @@ import Testing
         try WriteAheadLog.open(directory: directory, environment: .live, options: options) { replayed.append($0) }
             .close()
         #expect(replayed.last?.position == UInt64(threads * each))
-        #expect(replayed[0].position <= UInt64(threads * each) - 60)
+        // Nothing above the last release is missing, whether or not a segment ends there.
+        #expect(replayed[0].position <= UInt64(threads * each) - 60 + 1)
         for record in replayed { #expect(record.payload == acknowledged[Int(record.position) - 1].1) }
     }
 }

@@ -222,6 +222,7 @@ import Testing
         var run = run(fixture)
         run.width = 4
         let atOnce = Mutex((now: 0, most: 0))
+        let deadline = SystemClock().monotonicNanos() + 60_000_000_000
         var overlapping = 0
         run.checkpoint = { _, _ in
             overlapping += 1
@@ -230,6 +231,10 @@ import Testing
         }
         run.transform = { batch in
             atOnce.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+            // The first stays inside until a second one comes.
+            while atOnce.withLock({ $0.most }) < 2, SystemClock().monotonicNanos() < deadline {
+                _ = Semaphore().wait(milliseconds: 5)
+            }
             _ = Semaphore().wait(milliseconds: 20)
             atOnce.withLock { $0.now -= 1 }
             return batch
