@@ -13,6 +13,7 @@ KILLS ?= 500
 
 # System libraries that Firn links, and pkg-config, through which SwiftPM finds them.
 APT_LIBRARIES := libsqlite3-dev libzstd-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev pkg-config
+APT_TESTS := curl tzdata
 APT_PYTHON := python3 python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -22,7 +23,7 @@ PYTHON := $(VENV)/bin/python
 REQUIREMENTS := Tests/python/requirements.txt
 PYTEST := cd Tests/python && PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 
-.PHONY: help demo test test-swift test-python soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes test-engines bench-metadata bench-compact bench-sustained bench-query
+.PHONY: help demo test test-swift test-python test-packages soak overload fuzz sanitize bench bench-acks bench-parquet build $(PARQUET_TOOL) lint format clean packages swift-present venv bench-ingest bench-commit bench-latency matrix committers changes test-engines bench-metadata bench-compact bench-sustained bench-query
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,7 +41,7 @@ $(PARQUET_TOOL): packages swift-present
 test: test-swift test-python ## Every test, from a fresh clone
 
 # Output goes straight through, so that the closing line of the run stays visible.
-test-swift: packages swift-present ## Unit tests
+test-swift: packages test-packages swift-present ## Unit tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
@@ -142,9 +143,11 @@ swift-present:
 	@command -v $(SWIFT) >/dev/null || { echo "Swift 6.2 or newer is needed: https://www.swift.org/install" >&2; exit 1; }
 
 # Installs only what is missing, so a prepared machine needs neither root nor a network.
-packages:
+packages: PACKAGES = $(APT_LIBRARIES)
+test-packages: PACKAGES = $(APT_TESTS)
+packages test-packages:
 	@missing=""; \
-	for package in $(APT_LIBRARIES); do \
+	for package in $(PACKAGES); do \
 	    dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
 	done; \
 	if [ -n "$$missing" ]; then \
@@ -154,7 +157,7 @@ packages:
 	fi
 
 # Remade when the pins change. The stamp is written last, so a broken installation is tried again.
-venv: $(VENV)/.stamp
+venv: test-packages $(VENV)/.stamp
 
 $(VENV)/.stamp: $(REQUIREMENTS)
 	@if cmp -s $(REQUIREMENTS) $@; then touch $@; exit 0; fi; \

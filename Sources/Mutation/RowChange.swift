@@ -132,13 +132,23 @@ public struct RowChange {
                         .conflict, "table_replaced", "\(identifier) is another table than before",
                         context: ["table": identifier.description])
                 }
-                if let snapshot = table.metadata.currentSnapshot {
-                    try found.update(search(table, snapshot)) { progress($0) }
-                    report.filesSearched = found.filesSearched
+                let change: ChangeFiles.Replacement
+                do {
+                    if let snapshot = table.metadata.currentSnapshot {
+                        try found.update(search(table, snapshot)) { progress($0) }
+                        report.filesSearched = found.filesSearched
+                    }
+                    // The new rows are written once; a schema change since then does not concern files.
+                    if added == nil { added = try files.write(rows, table: table) }
+                    change = try files.replacement(of: found, in: table, operation: operation)
+                } catch let error as FirnError where error.kind == .notFound {
+                    // Its snapshot was expired, and its files collected, while they were read.
+                    let now = try warehouse.committer(for: identifier).table().metadata.currentSnapshotId
+                    guard now != table.metadata.currentSnapshotId else { throw error }
+                    files.abandonReplacement()
+                    try goOn(after: error, report, rows)
+                    continue
                 }
-                // The new rows are written once; a schema change since then does not concern files.
-                if added == nil { added = try files.write(rows, table: table) }
-                let change = try files.replacement(of: found, in: table, operation: operation)
                 var delta = change.delta
                 delta.addedData += added ?? []
                 guard !(delta.addedData.isEmpty && delta.addedDeletes.isEmpty && delta.removedData.isEmpty) else {
@@ -162,14 +172,7 @@ public struct RowChange {
                     return report
                 } catch let error as FirnError where error.kind == .conflict && Self.canGoOn(error) {
                     files.abandonReplacement()
-                    guard report.attempts < Self.attemptsMax else {
-                        throw FirnError(
-                            .conflict, "table_too_busy",
-                            "others changed the table before each of \(report.attempts) attempts; try again"
-                                + (rows.isEmpty
-                                    ? ", or lower the isolation with write.delete.isolation-level=snapshot" : ""),
-                            context: ["table": identifier.description], cause: error)
-                    }
+                    try goOn(after: error, report, rows)
                 }
             }
         } catch {
@@ -177,6 +180,15 @@ public struct RowChange {
             if (error as? FirnError)?.kind != .outcomeUnknown { files.abandonAll() }
             throw error
         }
+    }
+
+    private func goOn(after error: FirnError, _ report: RowChangeReport, _ rows: [RecordBatch]) throws(FirnError) {
+        guard report.attempts >= Self.attemptsMax else { return }
+        throw FirnError(
+            .conflict, "table_too_busy",
+            "others changed the table before each of \(report.attempts) attempts; try again"
+                + (rows.isEmpty ? ", or lower the isolation with write.delete.isolation-level=snapshot" : ""),
+            context: ["table": identifier.description], cause: error)
     }
 
     /// True when a new look at the table tells how to go on.

@@ -5,6 +5,7 @@ does.
 """
 
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from support.cli import Result, firn
-from support.processes import wait_until_read
+from support.processes import wait_until_busy, wait_until_read
 from support.server import BINARY, clean_environment
 
 TABLE = "m.rows"
@@ -155,6 +156,31 @@ def test_a_condition_that_depends_on_other_rows(warehouse):
     assert not failures, failures
     assert attempts > 1, "nobody came in between"
     assert len(rows(warehouse)) == sent[0] + 1 - gone
+
+
+def test_files_that_are_collected_during_the_search(warehouse):
+    """A slow search finds its snapshot expired and its files gone, and looks at those of the next one."""
+    create(warehouse, "id long required, v string")
+    for first in range(0, 240, 40):
+        lines = "".join(json.dumps({"id": n, "v": "a"}) + "\n" for n in range(first, first + 40))
+        firn("ingest", TABLE, "-", stdin=lines, warehouse=warehouse).ok()
+    # Of 24 rows each takes long.
+    steps = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8e5 + id) SELECT count(*) FROM n"
+    command = [BINARY, "delete", TABLE, "--where", f"id % 10 = 7 AND ({steps}) > 0", "--output", "json"]
+    process = subprocess.Popen(
+        [*command, "--warehouse", warehouse], env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until_busy(process.pid)
+    process.send_signal(signal.SIGSTOP)
+    firn("compact", TABLE, warehouse=warehouse).ok()
+    firn("expire", TABLE, "--older-than", "0s", "--retain-last", 1, warehouse=warehouse).ok()
+    firn("gc", warehouse=warehouse).ok()
+    process.send_signal(signal.SIGCONT)
+    output, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert json.loads(output)["rows-deleted"] == 24
+    assert [row["id"] for row in rows(warehouse)] == [n for n in range(240) if n % 10 != 7]
+    verify(warehouse)
 
 
 def test_keys_without_the_new_identifier_column(warehouse):

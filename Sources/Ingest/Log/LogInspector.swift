@@ -46,8 +46,8 @@ public struct LogInspector: Sendable {
 }
 
 extension LogInspector {
-    /// Whether the log of a warehouse that no server works on has records for a table above `position`, the last that is
-    /// committed.
+    /// Whether the log of a warehouse that no server works on has records for a table above `position`, the last
+    /// committed one.
     ///
     /// Throws `.corrupted` (`log_corrupted`) and `.io`: what cannot be read may hold some.
     public static func holdsRecords(

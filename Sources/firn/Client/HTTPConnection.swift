@@ -137,7 +137,8 @@ final class HTTPConnection {
         }
     }
 
-    /// Repeats what a signal broke off: with a time limit, the kernel does not by itself. Answers bytes, 0 on `failure`.
+    /// Repeats what a signal broke off: with a time limit, the kernel does not by itself. Returns how many bytes, 0 on
+    /// `failure`.
     private static func uninterrupted(_ failure: inout Int32, _ call: () -> Int) -> Int {
         while true {
             let count = call()

@@ -16,8 +16,8 @@ enum Interruption {
         var isWatching = false
     }
 
-    /// Makes something and runs `body` with it; a signal meanwhile runs the clean-up that belongs to it, once, before it
-    /// ends the process. One that comes while it is being made waits for that.
+    /// Makes something and runs `body` with it; a signal meanwhile runs the clean-up that belongs to it, once, before
+    /// it ends the process. One that comes while it is being made waits for that.
     ///
     /// The clean-up runs on another thread, while `body` is still running.
     static func guarding<Resource, Result>(
