@@ -94,12 +94,15 @@ let testTargets: [Target] = [
     tests("StorageTests", ["Base", "Storage", "TestSupport"]),
     tests("AvroTests", ["Base", "Columnar", "Avro"]),
     tests("ParquetTests", ["Base", "Columnar", "Parquet"]),
-    tests("ArrowTests", ["Base", "Columnar", "Arrow"]),
+    tests("ArrowTests", ["Base", "Columnar", "Arrow", "TestSupport"]),
     tests("IcebergTests", ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg"]),
     tests("CatalogTests", ["Base", "Columnar", "Storage", "Iceberg", "SQLiteKit", "Catalog", "TestSupport"]),
     tests(
         "QueryTests",
-        ["Base", "Columnar", "Storage", "Parquet", "Arrow", "Iceberg", "Catalog", "SQLiteKit", "Query"]),
+        [
+            "Base", "Columnar", "Storage", "Parquet", "Arrow", "Iceberg", "Catalog", "SQLiteKit", "Query",
+            "TestSupport",
+        ]),
     tests(
         "IngestTests",
         [
@@ -112,7 +115,7 @@ let testTargets: [Target] = [
         ["Base", "Columnar", "Storage", "Avro", "Parquet", "Iceberg", "Catalog", "Maintenance", "TestSupport"]),
     tests("MutationTests", ["Base", "Columnar", "Mutation"]),
     tests("RestCatalogTests", ["Base", "Catalog", "RestCatalog", "TestSupport"]),
-    tests("ServerTests", ["Base", "Server"]),
+    tests("ServerTests", ["Base", "Server", "TestSupport"]),
     tests("FirnTests", ["Base", "Query", "firn"]),
     tests("TidyTests", ["Base"]),
 ]

@@ -2,7 +2,7 @@ import Base
 import Synchronization
 
 /// A reproducible source of randomness (SplitMix64): the same seed gives the same numbers on every machine.
-public final class SeededRandom: RandomSource {
+public final class SeededRandom: RandomSource, RandomNumberGenerator {
     private let state: Mutex<UInt64>
 
     public init(seed: UInt64) { state = Mutex(seed) }

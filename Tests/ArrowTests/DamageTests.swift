@@ -1,20 +1,12 @@
 import Base
 import Columnar
+import TestSupport
 import Testing
 
 @testable import Arrow
 
 /// Damaged streams: every answer is a typed error or a batch; a trap would end the test process.
 @Suite struct DamageTests {
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ state >> 29
-        }
-    }
-
     private static let bodies = [
         ArrowBodies.everyType, ArrowBodies.lz4, ArrowBodies.zstd, ArrowBodies.file, ArrowBodies.deltas,
         ArrowBodies.beneathNulls,
@@ -31,7 +23,7 @@ import Testing
 
     @Test func changedAnywhere() throws {
         let target = try #require(ArrowFuzzTargets.target("arrow-stream"))
-        var random = Numbers(state: 11)
+        var random = SeededRandom(seed: 11)
         for round in 0..<3_000 {
             var body = Self.bodies[round % Self.bodies.count]
             for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -1,5 +1,6 @@
 import Base
 import Columnar
+import TestSupport
 import Testing
 
 @testable import Ingest
@@ -21,16 +22,7 @@ import Testing
         p decimal(9,2), o struct<a struct<q list<int>>, b string>, day date, f float, i int
         """
 
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ state >> 33
-        }
-    }
-
-    private static func mutated(_ seed: String, _ random: inout Numbers) -> [UInt8] {
+    private static func mutated(_ seed: String, _ random: inout SeededRandom) -> [UInt8] {
         var bytes = Array(seed.utf8)
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             let at = Int.random(in: 0..<bytes.count, using: &random)
@@ -48,7 +40,7 @@ import Testing
     }
 
     @Test func agreesWithTheOtherParser() throws {
-        var random = Numbers(state: 7)
+        var random = SeededRandom(seed: 7)
         var counts = [true: 0, false: 0]
         for round in 0..<20_000 {
             let bytes = Self.mutated(Self.seeds[round % Self.seeds.count], &random)
@@ -68,7 +60,7 @@ import Testing
     }
 
     @Test func neighboursStand() throws {
-        var random = Numbers(state: 8)
+        var random = SeededRandom(seed: 8)
         let decoder = try Decode.decoder(Self.schema)
         let good = Self.seeds.map { Array($0.utf8) + [Byte.newline] }
         let expected = try decoder.decode(good.flatMap { $0 }, format: .ndjson)

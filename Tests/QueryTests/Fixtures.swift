@@ -13,18 +13,6 @@ final class StillClock: Clock {
     func advance(ms: Int64) { nanos.add(ms * 1_000_000, ordering: .relaxed) }
 }
 
-/// A small generator, so that a failure can be repeated.
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        var x = state
-        x ^= x >> 33
-        x = x &* 0xff51_afd7_ed55_8ccd
-        return x ^ x >> 33
-    }
-}
-
 /// Tables in memory, whose snapshots are numbered.
 struct FakeSource: SnapshotSource {
     typealias Make = @Sendable (TableReference) throws -> any Relation

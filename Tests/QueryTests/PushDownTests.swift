@@ -1,6 +1,7 @@
 import Base
 import Columnar
 import SQLiteKit
+import TestSupport
 import Testing
 
 @testable import Query
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func everyRealDecimalEqualsItsLiteral() throws {
-        var random = Dice(state: 3)
+        var random = SeededRandom(seed: 3)
         for (precision, scale) in [(9, 2), (15, 4), (15, 15), (15, 8)] {
             let bound = (0..<precision).reduce(Int128(1)) { power, _ in power * 10 } - 1
             let values = (0..<200).map { _ in Int128.random(in: -bound...bound, using: &random) }

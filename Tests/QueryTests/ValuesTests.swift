@@ -1,4 +1,5 @@
 import Base
+import TestSupport
 import Testing
 
 @testable import Query
@@ -31,7 +32,7 @@ import Testing
     }
 
     @Test func whatIsWrittenIsReadAndSortsByBytes() {
-        var random = Dice(state: 5)
+        var random = SeededRandom(seed: 5)
         var previous: (micros: Int64, text: String)?
         let first = -62_135_596_800_000_000 as Int64
         let all = (0..<2000).map { _ in Int64.random(in: first...253_402_300_799_999_999, using: &random) }
@@ -85,7 +86,7 @@ import Testing
     }
 
     @Test func realsGoBackToTheirDecimal() {
-        var random = Dice(state: 7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<20_000 {
             let scale = Int.random(in: 0...15, using: &random)
             let unscaled = Int64.random(in: -999_999_999_999_999...999_999_999_999_999, using: &random)

@@ -1,4 +1,5 @@
 import Base
+import TestSupport
 import Testing
 
 @testable import Server
@@ -34,18 +35,6 @@ private func outcome(_ text: String, bodyBytesMax: Int = 1000) -> [String] {
     outcome(of: [Array(text.utf8)], bodyBytesMax: bodyBytesMax)
 }
 
-/// A small generator, so that a failure can be repeated.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        var x = state
-        x ^= x >> 33
-        x = x &* 0xff51_afd7_ed55_8ccd
-        return x ^ x >> 33
-    }
-}
-
 @Suite struct RequestReaderTests {
     private static let stream =
         "POST /v1/tables/a/b/records HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX: y\r\n\r\nhello"
@@ -66,7 +55,7 @@ private struct Dice: RandomNumberGenerator {
         for cut in 0...bytes.count {
             #expect(outcome(of: [Array(bytes[..<cut]), Array(bytes[cut...])]) == Self.expected)
         }
-        var dice = Dice(state: 7)
+        var dice = SeededRandom(seed: 7)
         for _ in 0..<500 {
             var pieces: [[UInt8]] = []
             var at = 0
@@ -82,7 +71,7 @@ private struct Dice: RandomNumberGenerator {
     /// Damaged streams must neither trap nor depend on how they are cut.
     @Test func damagedBytesAreReadTheSameInAnyPieces() {
         let bytes = Array(Self.stream.utf8)
-        var dice = Dice(state: 11)
+        var dice = SeededRandom(seed: 11)
         let interesting: [UInt8] = [0, 9, 10, 13, 32, 58, 0x30, 0x7f, 0x80, 0xff]
         for _ in 0..<3000 {
             var damaged = bytes
