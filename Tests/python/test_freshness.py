@@ -73,6 +73,24 @@ def test_flushing_everything_commits_every_table(make_server, warehouse):
     assert client.once("POST", "/v1/flush").ok().json == {"tables": {}}
 
 
+def test_what_a_killed_server_left_is_told(make_server, warehouse):
+    server = make_server(warehouse, flush_interval_ms=600_000).start()
+    client = Client(server)
+    prepare(client)
+    client.records(TABLE, ndjson([{"id": 1}])).ok()
+    server.kill()
+    sql = f"SELECT count(*) AS n FROM {TABLE}"
+    for arguments in [["query", sql], ["delete", TABLE, "--where", "id = 1"]]:
+        done = firn(*arguments, warehouse=warehouse).ok()
+        assert "records of a server that was killed are in the log" in done.stderr and done.stderr.count("\n") == 1
+    server.start()
+    client.flush(TABLE)
+    server.kill()
+    # The log has the record still, and the table too.
+    done = firn("query", sql, warehouse=warehouse)
+    assert done.rows() == [{"n": 1}] and done.stderr == ""
+
+
 def test_a_dead_servers_record_is_ignored(make_server, warehouse):
     server = make_server(warehouse, flush_interval_ms=100).start()
     client = Client(server)

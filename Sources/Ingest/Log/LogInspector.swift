@@ -46,19 +46,19 @@ public struct LogInspector: Sendable {
 }
 
 extension LogInspector {
-    /// Whether the log of a warehouse that no server works on has records for a table above `position`, the last
-    /// committed one.
+    /// Whether the log of a warehouse that no server works on has records that `isMissing` says a table does not have,
+    /// by its log position.
     ///
-    /// Throws `.corrupted` (`log_corrupted`) and `.io`: what cannot be read may hold some.
+    /// Throws what `isMissing` throws, `.corrupted` (`log_corrupted`) and `.io`: what cannot be read may hold some.
     public static func holdsRecords(
-        of table: UUID, above position: UInt64, in directory: String, environment: Environment
+        in directory: String, environment: Environment, isMissing: (_ table: UUID, _ position: UInt64) throws -> Bool
     ) throws -> Bool {
         let log = LogDirectory(path: directory, files: environment.files)
         guard try environment.files.status(directory) != nil else { return false }
         var isFound = false
         for number in try log.list().segments where !isFound {
             _ = try LogInspector(log.segmentPath(number), environment: environment) { frame in
-                isFound = isFound || frame.position > position && frame.batches.contains { $0.table == table }
+                isFound = try isFound || frame.batches.contains { try isMissing($0.table, frame.position) }
             }
         }
         return isFound

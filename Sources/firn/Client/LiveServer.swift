@@ -1,7 +1,9 @@
 import Base
 import Catalog
 import Glibc
+import Ingest
 import Server
+import Synchronization
 
 /// The server that works on a warehouse right now, if there is one.
 ///
@@ -28,6 +30,34 @@ struct LiveServer {
         let path = table.map { "/v1/tables/\($0.namespaceText)/\($0.name)/flush" } ?? "/v1/flush"
         try FirnClient(url, timeoutSeconds: Self.flushSeconds).call("POST", path, retry: false)
     }
+
+    /// Says on standard error, once, when a server that was killed has left records in the log that their tables do not
+    /// have: whoever looks at the tables now does not see them. Best effort.
+    static func tellOfWhatWaits(in warehouse: Warehouse) {
+        // One that stopped cleanly has removed its record, and left nothing to commit.
+        guard ServerRecord.read(warehouse: warehouse.directory, files: Environment.live.files) != nil,
+            hasTold.withLock({ hasTold in
+                defer { hasTold = true }
+                return !hasTold
+            })
+        else { return }
+        var committed: [UUID: UInt64] = [:]
+        let waits = try? LogInspector.holdsRecords(
+            in: warehouse.directory + "/wal", environment: warehouse.environment
+        ) { table, position in
+            if committed[table] == nil {
+                // Records of a table that was dropped went with it.
+                committed[table] = try warehouse.findTable(table) == nil ? .max : warehouse.logPosition(table)
+            }
+            return position > committed[table] ?? .max
+        }
+        guard waits == true else { return }
+        Console.error(
+            "firn: acknowledged records of a server that was killed are in the log and not in their tables yet; "
+                + "\"firn serve\" commits them")
+    }
+
+    private static let hasTold = Mutex(false)
 
     /// Looks into the kernel's list of locks. Trying the lock instead could keep a starting server from getting it.
     private static func holdsLock(_ pid: Int, _ path: String) -> Bool {

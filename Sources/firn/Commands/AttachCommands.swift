@@ -98,7 +98,8 @@ extension TableCommand {
                 // What a server has told us is committed need not be looked for.
                 guard server == nil else { return false }
                 return try LogInspector.holdsRecords(
-                    of: table, above: position, in: warehouse.directory + "/wal", environment: warehouse.environment)
+                    in: warehouse.directory + "/wal", environment: warehouse.environment
+                ) { $0 == table && $1 > position }
             }
             Console.out("detached \(identifier)\n")
         }

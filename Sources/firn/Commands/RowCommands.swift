@@ -93,7 +93,11 @@ private struct RowTarget {
         let identifier = try TableIdentifier(parsing: name)
         _ = try warehouse.lastKnownTable(identifier)
         // What a server has acknowledged is in the table as far as its clients know (G5).
-        try LiveServer.find(warehouse: warehouse.directory)?.flush(identifier)
+        if let server = LiveServer.find(warehouse: warehouse.directory) {
+            try server.flush(identifier)
+        } else {
+            LiveServer.tellOfWhatWaits(in: warehouse)
+        }
         table = try warehouse.loadTable(identifier)
     }
 

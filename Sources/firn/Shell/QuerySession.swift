@@ -88,7 +88,7 @@ final class WarehouseSession: QuerySession {
 extension LiveServer {
     /// Has the server that works on a warehouse, if any does, commit what it has acknowledged; says so when it cannot.
     static func flush(beside warehouse: Warehouse) {
-        guard let live = find(warehouse: warehouse.directory) else { return }
+        guard let live = find(warehouse: warehouse.directory) else { return tellOfWhatWaits(in: warehouse) }
         do {
             try live.flush()
         } catch {
