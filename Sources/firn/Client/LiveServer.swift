@@ -11,6 +11,7 @@ import Synchronization
 /// what a killed server left behind, or another server on its old port, is never asked.
 struct LiveServer {
     private static let flushSeconds = 60
+    private static let hasTold = Mutex(false)
 
     let url: String
 
@@ -34,7 +35,7 @@ struct LiveServer {
     /// Says on standard error, once, when a server that was killed has left records in the log that their tables do not
     /// have: whoever looks at the tables now does not see them. Best effort.
     static func tellOfWhatWaits(in warehouse: Warehouse) {
-        // One that stopped cleanly has removed its record, and left nothing to commit.
+        // One that stopped cleanly has removed its record, and told on its way what it could not commit.
         guard ServerRecord.read(warehouse: warehouse.directory, files: Environment.live.files) != nil,
             hasTold.withLock({ hasTold in
                 defer { hasTold = true }
@@ -53,11 +54,9 @@ struct LiveServer {
         }
         guard waits == true else { return }
         Console.error(
-            "firn: acknowledged records of a server that was killed are in the log and not in their tables yet; "
-                + "\"firn serve\" commits them")
+            "firn: the log has acknowledged records that are not in their tables yet, and no server is there to commit "
+                + "them; start one with \"firn serve\"")
     }
-
-    private static let hasTold = Mutex(false)
 
     /// Looks into the kernel's list of locks. Trying the lock instead could keep a starting server from getting it.
     private static func holdsLock(_ pid: Int, _ path: String) -> Bool {
