@@ -4,6 +4,8 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
+import Synchronization
 
 struct HTTPAnswer {
     let status: Int
@@ -32,22 +34,47 @@ struct HTTPTransport: Sendable {
     /// Metadata of a table comes whole.
     private static let answerBytesMax = 256 << 20
 
-    /// One for the process, with its connections; it lives as long.
-    private static let client: HTTPClient = {
+    /// By the file of certificates, "" for the system's. They live as long as the process, with their connections.
+    private static let clients = Mutex<[String: HTTPClient]>([:])
+
+    /// A PEM file of the certificates to trust, read at the first request; nil for those that the system trusts.
+    let caFile: String?
+
+    private func client() throws -> HTTPClient {
+        try Self.clients.withLock { clients in
+            if let known = clients[caFile ?? ""] { return known }
+            let made = HTTPClient(eventLoopGroupProvider: .singleton, configuration: try configuration())
+            clients[caFile ?? ""] = made
+            return made
+        }
+    }
+
+    private func configuration() throws -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(2), read: .seconds(60)),
-            decompression: .enabled(limit: .size(answerBytesMax)))
+            decompression: .enabled(limit: .size(Self.answerBytesMax)))
         // Who asks knows better when to ask again.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+        if let caFile {
+            guard let trusted = try? NIOSSLCertificate.fromPEMFile(caFile), !trusted.isEmpty else {
+                throw FirnError(
+                    .invalidInput, "bad_ca_file", "no certificates can be read from the file of those to trust",
+                    context: ["file": caFile])
+            }
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(trusted)
+            configuration.tlsConfiguration = tls
+        }
+        return configuration
+    }
 
-    /// Throws `TransportFailure`; `.invalidInput` (`bad_endpoint`) for a URL that is none.
+    /// Throws `TransportFailure`; `.invalidInput` (`bad_endpoint`) for a URL that is none, (`bad_ca_file`).
     func send(
         _ method: HTTPMethod, _ url: String, headers: [(String, String)], body: [UInt8]?, timeout: TimeAmount
     ) throws -> HTTPAnswer {
+        let client = try client()
         let request: HTTPClient.Request
         do {
             request = try HTTPClient.Request(
@@ -56,7 +83,7 @@ struct HTTPTransport: Sendable {
             throw FirnError(.invalidInput, "bad_endpoint", "not a URL that can be asked", context: ["uri": url])
         }
         do {
-            let answer = try Self.client.execute(
+            let answer = try client.execute(
                 request: request,
                 delegate: ResponseAccumulator(request: request, maxBodySize: Self.answerBytesMax),
                 deadline: .now() + timeout
@@ -66,12 +93,23 @@ struct HTTPTransport: Sendable {
                 body: answer.body.map { Array($0.readableBytesView) } ?? [])
         } catch {
             let place = "\(request.scheme)://\(request.host):\(request.port)"
+            if Self.isOfHandshake(error) {
+                throw TransportFailure(
+                    "no TLS connection to \(place), for its certificate or what it offers: \(error)",
+                    mayHaveArrived: false)
+            }
             if Self.isOfConnecting(error) {
                 throw TransportFailure("no connection to \(place)", mayHaveArrived: false)
             }
             let known = (error as? HTTPClientError)?.shortDescription
             throw TransportFailure("no answer from \(place): \(known ?? "\(error)")", mayHaveArrived: true)
         }
+    }
+
+    /// Nothing was sent yet.
+    private static func isOfHandshake(_ error: any Error) -> Bool {
+        if let error = error as? NIOSSLError, case .handshakeFailed = error { return true }
+        return error is NIOSSLExtraError
     }
 
     /// Nothing was sent yet.

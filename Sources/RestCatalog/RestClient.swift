@@ -18,7 +18,7 @@ final class RestClient: RemoteCatalog {
 
     private let endpoint: RemoteEndpoint
     private let base: String
-    private let transport = HTTPTransport()
+    private let transport: HTTPTransport
     private let tokens: RestTokens
     private let configuration = Mutex<Configuration?>(nil)
 
@@ -34,6 +34,7 @@ final class RestClient: RemoteCatalog {
                 context: ["uri": endpoint.uri])
         }
         self.base = base
+        transport = HTTPTransport(caFile: endpoint.caFile)
         tokens = try RestTokens(endpoint, base: base, transport: transport)
     }
 

@@ -65,6 +65,8 @@ public struct RemoteEndpoint: Hashable, Sendable {
     public var tokenFile: String?
     /// Holds `client-id:client-secret` for OAuth2 client credentials.
     public var credentialFile: String?
+    /// A PEM file of the certificates that are trusted; nil for the system's.
+    public var caFile: String?
     /// Where to exchange credentials for a token; nil for the catalog's own `/v1/oauth/tokens`.
     public var tokenURI: String?
     public var scope: String?
@@ -73,12 +75,13 @@ public struct RemoteEndpoint: Hashable, Sendable {
 
     public init(
         uri: String, warehouse: String? = nil, tokenFile: String? = nil, credentialFile: String? = nil,
-        tokenURI: String? = nil, scope: String? = nil, headers: [String: String] = [:]
+        caFile: String? = nil, tokenURI: String? = nil, scope: String? = nil, headers: [String: String] = [:]
     ) {
         self.uri = uri
         self.warehouse = warehouse
         self.tokenFile = tokenFile
         self.credentialFile = credentialFile
+        self.caFile = caFile
         self.tokenURI = tokenURI
         self.scope = scope
         self.headers = headers
@@ -93,6 +96,7 @@ public struct RemoteEndpoint: Hashable, Sendable {
         add("warehouse", warehouse)
         add("token-file", tokenFile)
         add("credential-file", credentialFile)
+        add("ca-file", caFile)
         add("token-uri", tokenURI)
         add("scope", scope)
         members.append(JSONValue.Member("headers", JSONValue(strings: headers)))
@@ -106,7 +110,8 @@ public struct RemoteEndpoint: Hashable, Sendable {
         }
         self.init(
             uri: uri, warehouse: json["warehouse"]?.stringValue, tokenFile: json["token-file"]?.stringValue,
-            credentialFile: json["credential-file"]?.stringValue, tokenURI: json["token-uri"]?.stringValue,
-            scope: json["scope"]?.stringValue, headers: Dictionary(headers) { _, last in last })
+            credentialFile: json["credential-file"]?.stringValue, caFile: json["ca-file"]?.stringValue,
+            tokenURI: json["token-uri"]?.stringValue, scope: json["scope"]?.stringValue,
+            headers: Dictionary(headers) { _, last in last })
     }
 }

@@ -22,6 +22,8 @@ extension TableCommand {
         @Option(help: "A file with a bearer token; read again when it is refused.") var tokenFile: String?
         @Option(help: "A file with client-id:client-secret, to get tokens for (OAuth2 client credentials).")
         var credentialFile: String?
+        @Option(help: "A PEM file of the certificates to trust. Default: those that the system trusts.")
+        var caFile: String?
         @Option(help: "Where to get tokens. Default: URI/v1/oauth/tokens.") var tokenUri: String?
         @Option(help: "The scope to ask tokens for. Default: catalog.") var scope: String?
         @Option(name: .customLong("header"), help: "'Name: value', sent with every request; may be repeated.")
@@ -32,7 +34,8 @@ extension TableCommand {
             let remote = try remoteTable.map { try Self.remoteName($0) }
             let endpoint = RemoteEndpoint(
                 uri: uri, warehouse: remoteWarehouse, tokenFile: tokenFile.map(AbsolutePath.make),
-                credentialFile: credentialFile.map(AbsolutePath.make), tokenURI: tokenUri, scope: scope,
+                credentialFile: credentialFile.map(AbsolutePath.make), caFile: caFile.map(AbsolutePath.make),
+                tokenURI: tokenUri, scope: scope,
                 headers: try Self.pairs(headers))
             let warehouse = try location.open(create: true)
             let attached = try warehouse.attach(

@@ -18,6 +18,7 @@ import http.client
 import json
 import random
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -104,8 +105,9 @@ class Request:
 class Proxy:
     """Serves on a free port of the loopback interface until it is closed; `target` is asked for anew each time."""
 
-    def __init__(self, target, fault=lambda request: None, *, strip: tuple[str, ...] = ()):
-        """`target` has a `url`. `fault` says what is to happen to a request. Headers in `strip` are not passed on."""
+    def __init__(self, target, fault=lambda request: None, *, strip: tuple[str, ...] = (), certificate=None):
+        """`target` has a `url`. `fault` says what is to happen to a request. Headers in `strip` are not passed on. With
+        a `certificate`, a PEM file that holds its key too, it speaks TLS."""
         self.target = target
         self.fault = fault
         self.strip = HOP_BY_HOP | set(strip)
@@ -132,11 +134,17 @@ class Proxy:
                 pass  # A client that was killed in the middle.
 
         self.server = Listener(("127.0.0.1", 0), Handler)
+        self.scheme = "http"
+        if certificate is not None:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_port}"
 
     def close(self) -> None:
         self.server.shutdown()
