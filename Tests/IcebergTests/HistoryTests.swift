@@ -150,7 +150,8 @@ import Testing
             next.manifestList = "file:///w/t/metadata/snap-\(next.snapshotId).avro"
             try metadata.addSnapshot(next)
             try metadata.setReference(
-                "main", SnapshotReference(snapshotId: next.snapshotId, kind: .branch), nowMs: next.timestampMs)
+                "main", SnapshotReference(snapshotId: next.snapshotId, kind: .branch), nowMs: next.timestampMs,
+                isAdded: true)
         }
         return metadata
     }

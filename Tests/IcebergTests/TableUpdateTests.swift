@@ -178,6 +178,31 @@ import Testing
         #expect(code { try metadata.apply(.upgradeFormatVersion(4), nowMs: 5) } == "format_version")
     }
 
+    /// Readers that compare the log with a time must find a snapshot there as soon as by its own time, also after a
+    /// change that was stamped later, as by an expiry while the snapshot's records waited.
+    @Test func theLogHasTheTimeOfAnAddedSnapshot() throws {
+        let table = try TestTable()
+        try table.append([table.file("a")])
+        var metadata = table.metadata
+        let first = metadata.currentSnapshot!
+        var next = first
+        (next.snapshotId, next.parentSnapshotId) = (first.snapshotId ^ 1, first.snapshotId)
+        (next.sequenceNumber, next.timestampMs) = (first.sequenceNumber + 1, first.timestampMs + 10)
+        metadata.lastUpdatedMs = first.timestampMs + 100
+        let main = { SnapshotReference(snapshotId: $0, kind: .branch) }
+        try metadata.apply([.addSnapshot(next), .setSnapshotRef("main", main(next.snapshotId))], nowMs: 5)
+        #expect(metadata.snapshotLog.last?.timestampMs == next.timestampMs)
+        #expect(metadata.lastUpdatedMs == first.timestampMs + 100)
+        // One that was there before becomes current now.
+        try metadata.apply(.setSnapshotRef("main", main(first.snapshotId)), nowMs: first.timestampMs + 200)
+        #expect(metadata.snapshotLog.last?.timestampMs == first.timestampMs + 200)
+        // And the log stays sorted.
+        var late = next
+        (late.snapshotId, late.sequenceNumber) = (first.snapshotId ^ 2, next.sequenceNumber + 1)
+        try metadata.apply([.addSnapshot(late), .setSnapshotRef("main", main(late.snapshotId))], nowMs: 5)
+        #expect(metadata.snapshotLog.last?.timestampMs == first.timestampMs + 200)
+    }
+
     /// Whatever changed a table in place, its updates do the same.
     @Test func differencesRepeatTheChange() throws {
         let table = try TestTable(properties: ["gone": "1"])

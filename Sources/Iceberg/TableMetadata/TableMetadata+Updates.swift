@@ -148,10 +148,15 @@ extension TableMetadata {
     }
 
     /// Creates or moves a branch or tag. Moving `main` changes the current snapshot and appends to the snapshot log,
-    /// stamped with the snapshot's time when it is new, else with `nowMs`.
+    /// stamped with the snapshot's time when it was added by the same change, else with `nowMs`.
+    ///
+    /// Both times of an added snapshot must agree, even where another change was stamped later: DuckDB looks for the
+    /// newest entry from before its transaction began, and would pass the snapshot over.
     ///
     /// Throws `.invalidInput` (`unknown_snapshot`, `bad_reference`).
-    public mutating func setReference(_ name: String, _ reference: SnapshotReference, nowMs: Int64) throws(FirnError) {
+    public mutating func setReference(
+        _ name: String, _ reference: SnapshotReference, nowMs: Int64, isAdded: Bool = false
+    ) throws(FirnError) {
         guard let snapshot = snapshot(id: reference.snapshotId) else {
             throw FirnError(.invalidInput, "unknown_snapshot", "there is no snapshot \(reference.snapshotId)")
         }
@@ -161,9 +166,10 @@ extension TableMetadata {
         refs[name] = reference
         guard name == Self.mainBranch, currentSnapshotId != snapshot.snapshotId else { return }
         currentSnapshotId = snapshot.snapshotId
-        let isNew = snapshots.last?.snapshotId == snapshot.snapshotId && snapshot.timestampMs == lastUpdatedMs
-        lastUpdatedMs = isNew ? lastUpdatedMs : max(nowMs, lastUpdatedMs + 1)
-        snapshotLog.append(SnapshotLogEntry(timestampMs: lastUpdatedMs, snapshotId: snapshot.snapshotId))
+        if !isAdded { lastUpdatedMs = max(nowMs, lastUpdatedMs + 1) }
+        // The log is sorted.
+        let time = isAdded ? max(snapshot.timestampMs, snapshotLog.last?.timestampMs ?? 0) : lastUpdatedMs
+        snapshotLog.append(SnapshotLogEntry(timestampMs: time, snapshotId: snapshot.snapshotId))
     }
 
     /// Removes a branch or tag; an unknown one is no error. Removing `main` leaves the table without current snapshot.

@@ -16,9 +16,10 @@ extension TableMetadata {
     public mutating func apply(_ updates: [TableUpdate], nowMs: Int64) throws(FirnError) {
         let before = (spec: defaultSpecId, order: defaultSortOrderId)
         var last = LastAdded()
+        var added: Set<Int64> = []
         for update in updates {
             if try applyShape(update, &last) { continue }
-            if try applyHistory(update, nowMs: nowMs) { continue }
+            if try applyHistory(update, &added, nowMs: nowMs) { continue }
             try applyRest(update)
         }
         // They were bound to a schema that was to become the current one.
@@ -64,10 +65,15 @@ extension TableMetadata {
     }
 
     /// Snapshots and references. False for other updates.
-    private mutating func applyHistory(_ update: TableUpdate, nowMs: Int64) throws(FirnError) -> Bool {
+    private mutating func applyHistory(
+        _ update: TableUpdate, _ added: inout Set<Int64>, nowMs: Int64
+    ) throws(FirnError) -> Bool {
         switch update {
-        case .addSnapshot(let snapshot): try addSnapshot(snapshot)
-        case .setSnapshotRef(let name, let reference): try setReference(name, reference, nowMs: nowMs)
+        case .addSnapshot(let snapshot):
+            try addSnapshot(snapshot)
+            added.insert(snapshot.snapshotId)
+        case .setSnapshotRef(let name, let reference):
+            try setReference(name, reference, nowMs: nowMs, isAdded: added.contains(reference.snapshotId))
         case .removeSnapshots(let ids):
             let gone = Set(ids)
             for (name, reference) in refs where gone.contains(reference.snapshotId) { removeReference(name) }
